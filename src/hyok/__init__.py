@@ -1,0 +1,1 @@
+"""hyok: hold your own keys for AWS KMS external key stores."""

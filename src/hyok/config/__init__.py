@@ -1,0 +1,1 @@
+"""The configuration file: TOML to frozen values, where an unknown key is an error with its path."""

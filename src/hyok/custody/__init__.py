@@ -1,0 +1,1 @@
+"""Root keys, and what is sealed under them."""

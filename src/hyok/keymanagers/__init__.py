@@ -1,0 +1,1 @@
+"""The external key managers: one package each, strangers to one another."""

@@ -1,0 +1,143 @@
+"""What an external key manager is to the proxy.
+
+A call may begin outside a task: the proxy runs each request synchronously up to its first wait, so that a manager whose
+keys are in memory pays for no task at all. A manager that waits does so by awaiting a future it made itself, and
+leaves timeouts that need the current task (`asyncio.timeout`, aiohttp) to tasks of its own.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from hyok.clock import Deadline
+
+
+class KeyUsage(Enum):
+    """What a key may be used for. The values are the XKS proxy API's."""
+
+    ENCRYPT = "ENCRYPT"
+    DECRYPT = "DECRYPT"
+
+
+class KeyDescription(NamedTuple):
+    """A key as GetKeyMetadata needs it; also for one that is disabled or of another kind than AES-256."""
+
+    key_spec: str
+    """`AES_256` for a 256-bit AES key, else the manager's own word."""
+    usages: frozenset[KeyUsage]
+    is_enabled: bool
+
+
+class KeyVersion(NamedTuple):
+    """One version of a key's material: 1 to 2^32 - 1, never used again for other material."""
+
+    key_id: str
+    number: int
+
+
+class Sealed(NamedTuple):
+    """What AES-GCM gives: a ciphertext as long as the plaintext, an IV of 12 or 16 bytes, a tag of 16."""
+
+    ciphertext: bytes
+    iv: bytes
+    tag: bytes
+
+
+class HealthStatus(Enum):
+    """The state of one member of a key manager. The values are the XKS proxy API's."""
+
+    ACTIVE = "ACTIVE"
+    DEGRADED = "DEGRADED"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+class MemberHealth(NamedTuple):
+    """One member (instance) of a key manager and how it is."""
+
+    id: str
+    model: str
+    status: HealthStatus
+
+
+class KeyManager(Protocol):
+    """An external key manager: AES-256-GCM under keys that never leave it.
+
+    Raises only `KeyManagerError`, answers before `deadline`, is called concurrently.
+    """
+
+    @property
+    def vendor(self) -> str:
+        """The maker's name, as GetHealthStatus reports it (`ekmVendor`)."""
+        ...
+
+    async def describe_key(self, key_id: str, deadline: Deadline) -> KeyDescription:
+        """Describe a key. KEY_NOT_FOUND if there is none of that name."""
+        ...
+
+    async def active_version(self, key_id: str, deadline: Deadline) -> KeyVersion:
+        """Return the version that encrypts now.
+
+        Asked first, because its number is bound into the AAD. KEY_DISABLED and USAGE_NOT_PERMITTED if it may not.
+        """
+        ...
+
+    async def encrypt(self, version: KeyVersion, plaintext: bytes, aad: bytes, deadline: Deadline) -> Sealed:
+        """Encrypt under exactly this version."""
+        ...
+
+    async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:
+        """Decrypt under exactly this version. CIPHERTEXT_REJECTED if anything was altered or the version is unknown."""
+        ...
+
+    async def check_health(self, deadline: Deadline) -> tuple[MemberHealth, ...]:
+        """Encrypt and decrypt with a test key on each of the 1 to 10 members; never with a customer's key."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of sessions, threads and keys."""
+        ...
+
+
+class KeyAdministrator(Protocol):
+    """The optional second power of a key manager: to make and change keys. For the command line and the console only.
+
+    Blocking calls: they run in a command or in a worker thread. Each change is durable when the call returns. Raises
+    `KeyManagerError` and `hyok.errors.NotDoneError`.
+    """
+
+    def create_key(self, key_id: str, usages: frozenset[KeyUsage]) -> ManagedKey:
+        """Create an AES-256 key with version 1. NotDoneError if the id is taken."""
+        ...
+
+    def rotate_key(self, key_id: str) -> ManagedKey:
+        """Add a version, which encrypts from now on; older ones decrypt on."""
+        ...
+
+    def enable_key(self, key_id: str) -> ManagedKey:
+        """Allow use of the key."""
+        ...
+
+    def disable_key(self, key_id: str) -> ManagedKey:
+        """Refuse all use of the key until it is enabled again."""
+        ...
+
+    def show_key(self, key_id: str) -> ManagedKey:
+        """Return one key."""
+        ...
+
+    def list_keys(self) -> tuple[ManagedKey, ...]:
+        """Return all keys, sorted by id."""
+        ...
+
+
+class ManagedKey(NamedTuple):
+    """A key as an operator sees it."""
+
+    key_id: str
+    usages: frozenset[KeyUsage]
+    is_enabled: bool
+    active_version: int
+    version_count: int
+    created_at: float
+    """Unix seconds."""

@@ -1,0 +1,1 @@
+"""The KMS service with external key stores."""

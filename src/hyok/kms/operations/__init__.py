@@ -1,0 +1,1 @@
+"""The operations of the AWS KMS API, one file per family."""

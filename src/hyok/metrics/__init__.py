@@ -1,0 +1,1 @@
+"""Every metric, label and bucket, and their registry."""

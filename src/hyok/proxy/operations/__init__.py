@@ -1,0 +1,1 @@
+"""The four operations of the XKS proxy API, one file each."""

@@ -1,0 +1,1 @@
+"""The only users of `ssl` and of the HTTP server."""

@@ -1,0 +1,1 @@
+"""The XKS proxy API v1, without input or output."""
