@@ -6,7 +6,7 @@ import time
 from typing import NewType, Protocol
 
 Deadline = NewType("Deadline", float)
-"""One absolute instant in seconds of `time.monotonic`, made once per request at its arrival; every layer passes it on."""
+"""One absolute instant in seconds of `time.monotonic`, made once per request at its arrival and passed on."""
 
 NO_DEADLINE = Deadline(float("inf"))
 """For work that no caller waits for: background checks and administration."""
