@@ -1,0 +1,110 @@
+"""The errors KMS answers with, in AWS's words. Texts marked [R] were recorded from AWS; a client may match any of them.
+
+Failures of an external key store and its proxy stand in `external_failures.py`.
+"""
+
+from __future__ import annotations
+
+from hyok.awsjson.errors import AwsError
+
+STORE_NOT_CONNECTED = (
+    "This KMS key is in a custom key store that is not connected to its external key store proxy. "
+    "Connect the external key store and try the request again."
+)
+"""The XKS proxy specification's text; the guide's `<key ARN> is unavailable.` says less."""
+
+
+def validation(message: str) -> AwsError:
+    """Refuse input that the service model cannot describe as wrong."""
+    return AwsError("ValidationException", message)
+
+
+def unsupported(message: str) -> AwsError:
+    """Refuse what a KMS key, a key store or hyok cannot do."""
+    return AwsError("UnsupportedOperationException", message)
+
+
+def not_there_yet(operation: str) -> AwsError:
+    """Answer for an operation of AWS KMS that hyok does not have."""
+    return unsupported(f"hyok does not have the operation {operation} yet.")
+
+
+def access_denied(message: str) -> AwsError:
+    """Refuse for want of permission."""
+    return AwsError("AccessDeniedException", message)
+
+
+def limit_exceeded(message: str) -> AwsError:
+    """Refuse what goes over a quota."""
+    return AwsError("LimitExceededException", message)
+
+
+def invalid_state(message: str) -> AwsError:
+    """Refuse what the state of a key or its key store does not allow."""
+    return AwsError("KMSInvalidStateException", message)
+
+
+def key_not_found(key_arn: str) -> AwsError:
+    """[R] There is no such key in this account and Region."""
+    return AwsError("NotFoundException", f"Key '{key_arn}' does not exist")
+
+
+def invalid_key_id(text: str) -> AwsError:
+    """[R] The text is none of the forms a key may be named by here."""
+    return AwsError("NotFoundException", f"Invalid keyId '{text}'")
+
+
+def invalid_arn(region: str) -> AwsError:
+    """[R] The ARN belongs to another Region: AWS names that Region, and nothing else."""
+    return AwsError("NotFoundException", f"Invalid arn {region}")
+
+
+def alias_not_found(alias_arn: str) -> AwsError:
+    """There is no such alias in this account and Region."""
+    return AwsError("NotFoundException", f"Alias {alias_arn} is not found.")
+
+
+def key_disabled(key_arn: str) -> AwsError:
+    """[R] The key may not be used until it is enabled."""
+    return AwsError("DisabledException", f"{key_arn} is disabled.")
+
+
+def key_pending_deletion(key_arn: str) -> AwsError:
+    """[R] The key waits for its deletion and does nothing else."""
+    return invalid_state(f"{key_arn} is pending deletion.")
+
+
+def key_not_pending_deletion(key_arn: str) -> AwsError:
+    """[R] There is no deletion to cancel."""
+    return invalid_state(f"{key_arn} is not pending deletion.")
+
+
+def store_not_connected() -> AwsError:
+    """The key's external key store is not connected, so the key is Unavailable."""
+    return invalid_state(STORE_NOT_CONNECTED)
+
+
+def invalid_ciphertext() -> AwsError:
+    """[R] The ciphertext or its encryption context is not what KMS once gave; AWS sends no message."""
+    return AwsError("InvalidCiphertextException", None)
+
+
+def ciphertext_of_unknown_key() -> AwsError:
+    """The ciphertext names a key that is not here. Clients match `does not exist`."""
+    return access_denied(
+        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, "
+        "or you are not allowed to access."
+    )
+
+
+def incorrect_key() -> AwsError:
+    """[R] The caller named another key than the one the ciphertext is under."""
+    return AwsError(
+        "IncorrectKeyException",
+        "The key ID in the request does not identify a CMK that can perform this operation.",
+    )
+
+
+def dry_run() -> AwsError:
+    """[R] Everything but the work itself was done."""
+    return AwsError("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
