@@ -1,0 +1,67 @@
+"""The numbered change log: each write leaves a change in its own transaction, and servers apply what is new to them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, Double, Integer, Text, column, func, insert, select, table
+
+
+class ChangeKind(Enum):
+    """What a change is about. Its subject says which one."""
+
+    KEY_STORE = "key store"
+    """A key store of the proxy: its name."""
+    CREDENTIAL = "credential"
+    """The credentials of a key store: the key store's name."""
+    EXTERNAL_KEY = "external key"
+    """`<key store>/<external key id>`."""
+    EMBEDDED_KEY = "embedded key"
+    """A key of the embedded key manager: its key id."""
+    CUSTOM_KEY_STORE = "custom key store"
+    """A custom key store of the KMS service: its id."""
+    KEY = "key"
+    """A KMS key: its key id."""
+    ALIAS = "alias"
+    """An alias of a KMS key: `<account>/<region>/<alias name>`."""
+
+
+class Change(NamedTuple):
+    """One entry of the change log."""
+
+    position: int
+    kind: ChangeKind
+    subject: str
+    at: float
+    """Unix seconds."""
+
+
+def record_change(connection: Connection, kind: ChangeKind, subject: str, *, at: float) -> None:
+    """Append to the change log, inside the transaction that makes the change."""
+    connection.execute(insert(_LOG), {"kind": kind.value, "subject": subject, "at": at})
+
+
+def current_position(connection: Connection) -> int:
+    """Return the position of the newest change; 0 if there is none.
+
+    Asked before the state is read: a change that comes in between is then applied once more, which does no harm.
+    """
+    return connection.scalar(select(func.max(_LOG.c.position))) or 0
+
+
+def changes_since(connection: Connection, position: int, *, limit: int = 1000) -> tuple[Change, ...]:
+    """Return the changes after `position`, oldest first, at most `limit`."""
+    rows = connection.execute(
+        select(_LOG.c.position, _LOG.c.kind, _LOG.c.subject, _LOG.c.at)
+        .where(_LOG.c.position > position)
+        .order_by(_LOG.c.position)
+        .limit(limit)
+    )
+    return tuple(Change(row.position, ChangeKind(row.kind), row.subject, row.at) for row in rows)
+
+
+_LOG: Final = table(
+    "changes", column("position", Integer), column("kind", Text), column("subject", Text), column("at", Double)
+)
+"""The log's table, which both sides have."""

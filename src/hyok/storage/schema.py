@@ -1,0 +1,195 @@
+"""All tables of both sides of the trust line: two separate databases that share no row.
+
+Instants are Unix seconds. What is sealed is opened by `hyok.custody`, under the context that its reader names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+
+class Side(Enum):
+    """Whose database it is: whoever held both in one file could undo double encryption."""
+
+    HOLDER = "holder"
+    """The customer's: key stores, credentials, external keys."""
+    KMS = "kms"
+    """The KMS service's: custom key stores, KMS keys, backing keys."""
+
+    @property
+    def metadata(self) -> MetaData:
+        """The tables of this side."""
+        match self:
+            case Side.HOLDER:
+                return holder
+            case Side.KMS:
+                return kms
+
+
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0001", Side.KMS: "kms_0001"}
+"""The newest migration of each side, so that a database that has it needs no look at the migrations."""
+
+_NAMES: Final = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+holder: Final = MetaData(naming_convention=_NAMES)
+kms: Final = MetaData(naming_convention=_NAMES)
+
+
+def _define_common_tables(metadata: MetaData) -> None:
+    Table(
+        "storage_identity",
+        metadata,
+        Column("store_id", Text, primary_key=True),
+        Column("root_key_id", Text, nullable=False),
+        Column("wrapped_kek", LargeBinary, nullable=False),
+    )
+    Table(
+        "changes",
+        metadata,
+        Column("position", Integer, primary_key=True, autoincrement=True),
+        Column("kind", Text, nullable=False),
+        Column("subject", Text, nullable=False),
+        Column("at", Double, nullable=False),
+        sqlite_autoincrement=True,
+    )
+
+
+_define_common_tables(holder)
+_define_common_tables(kms)
+
+# The holder's side
+
+key_stores: Final = Table(
+    "key_stores",
+    holder,
+    Column("name", Text, primary_key=True),
+    Column("path_prefix", Text, nullable=False, unique=True),
+    Column("regions", JSON(none_as_null=True), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("quota", Integer),
+)
+
+credentials: Final = Table(
+    "credentials",
+    holder,
+    Column("access_key_id", Text, primary_key=True),
+    Column("key_store", Text, ForeignKey("key_stores.name"), nullable=False, index=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("retired_at", Double),
+)
+
+external_keys: Final = Table(
+    "external_keys",
+    holder,
+    Column("key_store", Text, ForeignKey("key_stores.name"), primary_key=True),
+    Column("external_key_id", Text, primary_key=True),
+    Column("key_manager", Text, nullable=False),
+    Column("manager_key_id", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+embedded_keys: Final = Table(
+    "embedded_keys",
+    holder,
+    Column("key_id", Text, primary_key=True),
+    Column("usages", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("active_version", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+embedded_key_versions: Final = Table(
+    "embedded_key_versions",
+    holder,
+    Column("key_id", Text, ForeignKey("embedded_keys.key_id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sealed_material", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+# The KMS service's side
+
+custom_key_stores: Final = Table(
+    "custom_key_stores",
+    kms,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("connectivity", Text, nullable=False),
+    Column("uri_endpoint", Text, nullable=False),
+    Column("uri_path", Text, nullable=False),
+    Column("access_key_id", Text, nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("credential_set_at", Double, nullable=False),
+    Column("vpc_service_name", Text),
+    Column("vpc_service_owner", Text),
+    Column("connection_state", Text, nullable=False),
+    Column("connection_error_code", Text),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("account", "region", "name"),
+)
+
+keys: Final = Table(
+    "keys",
+    kms,
+    Column("key_id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("arn", Text, nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("custom_key_store_id", Text, ForeignKey("custom_key_stores.id")),
+    Column("xks_key_id", Text),
+    Column("created_at", Double, nullable=False),
+    Column("deletion_at", Double),
+    Column("policy", Text),
+    Column("tags", JSON(none_as_null=True)),
+    Column("current_backing_number", Integer, nullable=False),
+    UniqueConstraint("custom_key_store_id", "xks_key_id"),
+)
+
+backing_keys: Final = Table(
+    "backing_keys",
+    kms,
+    Column("key_id", Text, ForeignKey("keys.key_id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sealed_material", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+aliases: Final = Table(
+    "aliases",
+    kms,
+    Column("account", Text, primary_key=True),
+    Column("region", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("target_key_id", Text, ForeignKey("keys.key_id"), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Index(None, "target_key_id"),
+)
