@@ -1,0 +1,56 @@
+"""The one record that a request leaves. Audit log and metrics are both written from it, so they cannot disagree.
+
+It never holds plaintext, ciphertext, a secret or a signature. Strings come from outside: JSON escapes their control
+characters, so that one record is always one line.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+
+class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="event", tag="xks_request"):
+    """What is known of one request to the proxy, filled in while it is answered; empty fields are left out."""
+
+    time: datetime
+    """When the proxy began to answer, UTC."""
+    peer: str
+    """IP address and port of the caller."""
+    certificate_subject: str = ""
+    """Common name of the caller's client certificate."""
+    target: str = ""
+    """The request target as received, shortened; only where it leads to no key store."""
+    key_store: str = ""
+    credential_id: str = ""
+    """The access key id that the caller claims. It is proven unless `error` is AuthenticationFailedException."""
+    operation: str = ""
+    """The XKS proxy API's operation, for example `Encrypt`."""
+    external_key_id: str = ""
+    kms_request_id: str = ""
+    """Matches `requestID` in CloudTrail."""
+    kms_operation: str = ""
+    principal: str = ""
+    kms_key_arn: str = ""
+    via_service: str = ""
+    source_vpc: str = ""
+    source_vpce: str = ""
+    key_manager: str = ""
+    key_version: int = 0
+    """The version of the external key that encrypted or decrypted."""
+    plaintext_bytes: int = 0
+    aad_bytes: int = 0
+    status: int = 0
+    """The HTTP status of the answer."""
+    error: str = ""
+    """The error's name in the XKS proxy API; empty on success."""
+    detail: str = ""
+    """Why it failed, for the operator; the caller is not told."""
+    duration_us: int = 0
+    """Microseconds from the request's first byte to the finished answer."""
+
+
+encode_record: Final = msgspec.json.Encoder().encode
+"""Encode a record as one line of JSON, without the line feed."""
