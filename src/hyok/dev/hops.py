@@ -41,7 +41,7 @@ DECRYPT = (
 def hops_of(
     crossings: Sequence[Crossing], contents: tuple[str, ...], *, started: float, ended: float
 ) -> tuple[Hop, ...]:
-    """Lay the crossings of one call out as seven hops, whose times add up to the whole. NotDoneError if one is missing."""
+    """Lay the crossings of one call out as seven hops that add up to the whole. NotDoneError if one is missing."""
 
     def crossing(border: Border, *, is_inward: bool, last: bool = False) -> Crossing:
         found = [one for one in crossings if one.border is border and one.is_inward is is_inward]
