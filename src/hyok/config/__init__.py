@@ -1,1 +1,1 @@
-"""The configuration file: TOML to frozen values, where an unknown key is an error with its path."""
+"""The configuration: TOML and environment in, frozen settings out; errors name file, setting, found and allowed."""

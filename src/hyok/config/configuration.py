@@ -1,0 +1,116 @@
+"""The configuration as the rest of hyok gets it, and how it is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hyok.config.origins import EffectiveSetting, Origin, OriginKind
+from hyok.config.reading import SettingsReader
+from hyok.config.settings import (
+    FileSettings,
+    KeyManagerSettings,
+    KmsSettings,
+    ProxySettings,
+    RootKeySettings,
+    StorageSettings,
+)
+from hyok.config.sources import OVERLAY_PREFIX, SEARCHED_FILES, find_file, overlay_environment, read_tables
+from hyok.config.trust_line import refuse_shared_sides
+from hyok.errors import OperatorError
+
+_ENVIRONMENT_NAME: Final = "the environment"
+
+
+class HolderSettings(NamedTuple):
+    """What the customer's side needs: where it keeps keys and what wraps them."""
+
+    storage: StorageSettings
+    root_key: RootKeySettings
+    key_managers: Mapping[str, KeyManagerSettings]
+
+
+class Configuration(FileSettings, frozen=True, kw_only=True):
+    """All settings in force, and where they came from."""
+
+    file: Path | None = None
+    """None if everything came from the environment or from code."""
+    effective: tuple[EffectiveSetting, ...] = ()
+    """Every value with its origin, in the order of `settings.py`."""
+
+    def require_holder(self) -> HolderSettings:
+        """Return the settings of the customer's side; OperatorError if a section is missing."""
+        if self.storage is None:
+            raise self._missing("storage", 'url = "sqlite:////var/lib/hyok/hyok.db"')
+        if self.root_key is None:
+            raise self._missing("root_key", 'source = "file:/etc/hyok/root.key"')
+        if not self.key_managers:
+            raise self._missing("key_managers.software", 'kind = "embedded"')
+        return HolderSettings(self.storage, self.root_key, self.key_managers)
+
+    def require_proxy(self) -> ProxySettings:
+        """Return the proxy's settings; OperatorError if there are none."""
+        if self.proxy is None:
+            raise self._missing("proxy", 'certificate = "file:…" and private_key = "file:…"')
+        return self.proxy
+
+    def require_kms(self) -> KmsSettings:
+        """Return the KMS service's settings; OperatorError if there are none."""
+        if self.kms is None:
+            raise self._missing("kms", "account, region, [kms.storage] and [kms.root_key]")
+        return self.kms
+
+    def _missing(self, section: str, content: str) -> OperatorError:
+        where = self.file or _ENVIRONMENT_NAME
+        return OperatorError(f"{where}: [{section}] is missing, and this command needs it; add it with {content}")
+
+
+def load_configuration(
+    path: Path | None, environment: Mapping[str, str], *, searched: Sequence[Path] = SEARCHED_FILES
+) -> Configuration:
+    """Find, read and check the configuration. OperatorError in one sentence for whatever is wrong.
+
+    `path` is the `--config` option. Without any file the `HYOK__…` variables alone may configure everything.
+    """
+    file = find_file(path, environment, searched=searched)
+    if file is None and not any(variable.startswith(OVERLAY_PREFIX) for variable in environment):
+        raise OperatorError(
+            f"no configuration: neither {' nor '.join(map(str, searched))} is there; give --config FILE, set "
+            "HYOK_CONFIG, or make a start with `hyok init DIR`"
+        )
+    file = Path(os.path.abspath(file)) if file is not None else None
+    tables = read_tables(file) if file is not None else {}
+    name = str(file) if file is not None else _ENVIRONMENT_NAME
+    overlay_environment(tables, environment, name=name)
+    return build_configuration(tables, file=file, environment=environment)
+
+
+def build_configuration(
+    tables: Mapping[str, object], *, file: Path | None, environment: Mapping[str, str]
+) -> Configuration:
+    """Check tables that were read from `file` and turn them into the configuration."""
+    origin = (
+        Origin(OriginKind.FILE, str(file)) if file is not None else Origin(OriginKind.ENVIRONMENT, _ENVIRONMENT_NAME)
+    )
+    reader = SettingsReader(file.parent if file is not None else Path.cwd())
+    settings = reader.read_section(tables, FileSettings, path="", origin=origin)
+    if settings.kms is not None:
+        _refuse_halves(settings.kms, name=origin.name)
+    refuse_shared_sides(settings, environment, name=origin.name)
+    return Configuration(**msgspec.structs.asdict(settings), file=file, effective=tuple(reader.effective))
+
+
+def _refuse_halves(kms: KmsSettings, *, name: str) -> None:
+    """A certificate and its private key come together."""
+    pairs = {
+        ("certificate", "private_key"): (kms.certificate, kms.private_key),
+        ("client_certificate", "client_private_key"): (kms.client_certificate, kms.client_private_key),
+    }
+    for (first, second), (certificate, private_key) in pairs.items():
+        if (certificate is None) is not (private_key is None):
+            there, missing = (second, first) if certificate is None else (first, second)
+            raise OperatorError(f"{name}: kms.{missing} is missing; kms.{there} is there and works only with it")

@@ -1,0 +1,177 @@
+"""Every setting there is: its type, default, meaning and an example. The documentation's tables are made from here.
+
+The file holds what belongs to the machine. Key stores, credentials and keys live in the storage and change by command.
+A section or setting whose default is None is optional.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+from hyok.config.references import FileReference, SecretReference
+from hyok.config.values import Address, StorageUrl
+
+
+class About(NamedTuple):
+    """What a setting means, for the documentation and for errors."""
+
+    text: str
+    example: str = ""
+    """As it would be written in TOML."""
+    allowed: str = ""
+    """What may stand there; empty where the type says it."""
+
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}\Z"), About("", "", "a-z 0-9 _ -, a letter first")]
+HostName = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z"),
+    About("", "", "a host name in lower case, without https:// and port"),
+]
+SubjectName = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+AccountId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
+RegionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2}\Z")]
+EndpointServiceName = Annotated[
+    str, msgspec.Meta(pattern=r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}[0-9]+\.vpce-svc-[0-9a-z]+\Z")
+]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+class StorageSettings(Settings, frozen=True, kw_only=True):
+    """Where one side keeps what it must not lose."""
+
+    url: Annotated[StorageUrl, About("The database.", '"sqlite:////var/lib/hyok/hyok.db"')]
+
+
+class RootKeySettings(Settings, frozen=True, kw_only=True):
+    """What wraps everything secret in the storage."""
+
+    source: Annotated[SecretReference, About("Where the root key is.", '"systemd-credential:hyok-root"')]
+
+
+class ClientCertificateSettings(Settings, frozen=True, kw_only=True):
+    """Mutual TLS: whose certificate gets past the proxy's handshake."""
+
+    authorities: Annotated[
+        FileReference, About("The CAs that sign them (PEM).", '"file:/etc/hyok/tls/amazon-trust-services.pem"')
+    ]
+    subjects: Annotated[
+        tuple[SubjectName, ...],
+        msgspec.Meta(min_length=1),
+        About(
+            "The common names let in: the CA alone would let in everybody it ever certified.",
+            '["cks.kms.eu-central-1.amazonaws.com"]',
+            "a list of one or more names",
+        ),
+    ]
+
+
+class ProxySettings(Settings, frozen=True, kw_only=True):
+    """The external key store proxy."""
+
+    listen: Annotated[Address, About("Where it serves HTTPS.", '"0.0.0.0:8443"')] = Address("127.0.0.1", 8443)
+    workers: Annotated[
+        int, msgspec.Meta(ge=1, le=64), About("Processes that serve.", "2", "a whole number from 1 to 64")
+    ] = 1
+    certificate: Annotated[
+        FileReference, About("The server's certificate and its chain (PEM).", '"file:/etc/hyok/tls/server.pem"')
+    ]
+    private_key: Annotated[FileReference, About("Its private key (PEM).", '"file:/etc/hyok/tls/server.key"')]
+    client_certificates: ClientCertificateSettings | None = None
+
+
+class EmbeddedKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="embedded"):
+    """Software keys, wrapped under the root key in the storage."""
+
+
+KeyManagerSettings = EmbeddedKeyManagerSettings
+"""One of the kinds of key manager, told apart by `kind`; a union once there are more."""
+
+
+class AuditSettings(Settings, frozen=True, kw_only=True):
+    """The trail of who used which key."""
+
+    directory: Annotated[Path, About("Where its files are.", '"/var/log/hyok/audit"')] = Path("/var/log/hyok/audit")
+
+
+class MetricsSettings(Settings, frozen=True, kw_only=True):
+    """Numbers for Prometheus."""
+
+    listen: Annotated[Address, About("Where they are served.", '"127.0.0.1:9464"')] = Address("127.0.0.1", 9464)
+
+
+class VpcEndpointServiceSettings(Settings, frozen=True, kw_only=True):
+    """A VPC endpoint service as this KMS is to see it."""
+
+    name: Annotated[
+        EndpointServiceName,
+        About(
+            "Its name, as given to CreateCustomKeyStore.",
+            '"com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0"',
+            "com.amazonaws.vpce.REGION.vpce-svc-ID",
+        ),
+    ]
+    private_dns_name: Annotated[
+        HostName,
+        About("Its verified private DNS name.", '"xks.internal.example.com"', "a host name in lower case"),
+    ]
+    address: Annotated[Address, About("Where the proxy behind it really is.", '"127.0.0.1:8443"')]
+
+
+class KmsSettings(Settings, frozen=True, kw_only=True):
+    """The KMS service, on the other side of the trust line."""
+
+    listen: Annotated[Address, About("Where it serves the AWS API.", '"127.0.0.1:4580"')] = Address("127.0.0.1", 4580)
+    certificate: Annotated[
+        FileReference | None,
+        About("Its certificate and chain (PEM); without one it speaks plain HTTP.", '"file:/etc/hyok/kms/server.pem"'),
+    ] = None
+    private_key: Annotated[FileReference | None, About("Its private key (PEM).", '"file:/etc/hyok/kms/server.key"')] = (
+        None
+    )
+    account: Annotated[
+        AccountId, About("The AWS account it plays; stands in every ARN.", '"123456789012"', "12 digits in quotes")
+    ]
+    region: Annotated[
+        RegionName,
+        About("The Region it plays; stands in every ARN.", '"eu-central-1"', 'a Region such as "eu-central-1"'),
+    ]
+    xks_authorities: Annotated[
+        FileReference | None,
+        About(
+            "The CAs that sign proxies' certificates (PEM); without it, those the system trusts.",
+            '"file:/etc/hyok/kms/xks-ca.pem"',
+        ),
+    ] = None
+    client_certificate: Annotated[
+        FileReference | None,
+        About("What it shows to proxies that ask for mutual TLS (PEM).", '"file:/etc/hyok/kms/client.pem"'),
+    ] = None
+    client_private_key: Annotated[
+        FileReference | None, About("Its private key (PEM).", '"file:/etc/hyok/kms/client.key"')
+    ] = None
+    storage: StorageSettings
+    root_key: RootKeySettings
+    endpoint_map: Annotated[
+        dict[HostName, Address],
+        About("Where the host name of an XKS endpoint really is, as curl's --resolve.", '"127.0.0.1:8443"'),
+    ] = {}
+    vpc_endpoint_services: tuple[VpcEndpointServiceSettings, ...] = ()
+
+
+class FileSettings(Settings, frozen=True, kw_only=True):
+    """All that the file can hold."""
+
+    storage: StorageSettings | None = None
+    root_key: RootKeySettings | None = None
+    proxy: ProxySettings | None = None
+    key_managers: dict[Name, KeyManagerSettings] = {}
+    audit: AuditSettings = AuditSettings()
+    metrics: MetricsSettings | None = None
+    kms: KmsSettings | None = None

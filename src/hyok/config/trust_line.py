@@ -1,0 +1,59 @@
+"""The trust line: the customer's side and the KMS side share neither storage nor root key.
+
+Whoever held the one file that both sides used would undo double encryption.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from hyok.config.references import ReferenceScheme, SecretReference, resolve_path
+from hyok.config.settings import FileSettings
+from hyok.errors import OperatorError
+
+_WHY: Final = "whoever has it could undo double encryption"
+
+
+def refuse_shared_sides(settings: FileSettings, environment: Mapping[str, str], *, name: str) -> None:
+    """Raise OperatorError if one storage or one root key is named for both sides. Links are followed."""
+    if settings.kms is None:
+        return
+    if settings.storage is not None and _file_identity(settings.storage.url.path) == _file_identity(
+        settings.kms.storage.url.path
+    ):
+        raise OperatorError(
+            f"{name}: storage.url and kms.storage.url name one database ({settings.storage.url}); the two sides of the "
+            f"trust line must not share it, because {_WHY}; give the KMS a storage of its own"
+        )
+    if settings.root_key is not None:
+        ours, theirs = settings.root_key.source, settings.kms.root_key.source
+        if _key_identity(ours, environment) == _key_identity(theirs, environment):
+            raise OperatorError(
+                f"{name}: root_key.source and kms.root_key.source name one key ({ours}); the two sides of the trust "
+                f"line must not share it, because {_WHY}; give the KMS a root key of its own"
+            )
+
+
+def _key_identity(reference: SecretReference, environment: Mapping[str, str]) -> object:
+    match reference.scheme:
+        case ReferenceScheme.ENVIRONMENT:
+            return str(reference)
+        case ReferenceScheme.FILE:
+            return _file_identity(Path(reference.target))
+        case ReferenceScheme.SYSTEMD_CREDENTIAL:
+            try:
+                return _file_identity(resolve_path(reference, environment))
+            except OperatorError:
+                return str(reference)  # outside a unit, where only its name can be compared
+
+
+def _file_identity(path: Path) -> object:
+    """Return what is the same for two names of one file: hard links count while it exists."""
+    try:
+        status = path.stat()
+    except OSError:
+        return os.path.realpath(path)
+    return status.st_dev, status.st_ino
