@@ -21,7 +21,7 @@ class HttpRequest:
     """One request as received: nothing decoded, nothing normalised.
 
     `host`, `amz_date` and `authorization` are picked while the head arrives, because every request needs them; empty if
-    absent. The transport refuses duplicates of `Host` and `Authorization` before a service sees the request.
+    absent. The transport refuses duplicates of these three before a service sees the request.
     """
 
     __slots__ = (
@@ -102,5 +102,15 @@ class HttpService(Protocol):
         ...
 
     def before_answers_leave(self) -> None:
-        """Make records durable. Called once per turn of the loop, before the answers of that turn are written."""
+        """Make records durable. Called once per turn of the loop, before the answers of that turn are written.
+
+        If it raises, none of them leaves: each is replaced by `answer_failed`.
+        """
+        ...
+
+    def answer_failed(self) -> HttpResponse:
+        """Return what leaves in place of an answer that could not be made, or whose record could not be made durable.
+
+        An internal error in the service's own words; no record of it is expected.
+        """
         ...
