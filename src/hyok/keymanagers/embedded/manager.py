@@ -1,0 +1,176 @@
+"""The embedded key manager: software keys in this process's memory, AES-256-GCM inline, no waiting anywhere.
+
+All keys are in memory as they lie in the storage, sealed; material is unwrapped at its first use, into a bounded cache
+of ciphers. A key disabled in the storage is refused here once its change has been applied.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hyok.clock import Deadline
+from hyok.custody.errors import IntegrityError
+from hyok.custody.safe import Safe
+from hyok.keymanagers.embedded.material import open_material
+from hyok.keymanagers.embedded.records import (
+    IS_ENABLED,
+    MAY_DECRYPT,
+    MAY_ENCRYPT,
+    KeyRecord,
+    active_version_of,
+    read_all_records,
+    read_records,
+    row_of,
+    versions_of,
+)
+from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
+from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyVersion, MemberHealth, Sealed
+from hyok.storage.changes import Change, ChangeKind
+from hyok.storage.engine import Storage
+
+IV_BYTES: Final = 12
+TAG_BYTES: Final = 16
+CIPHERS_KEPT: Final = 4096
+"""Key versions whose material is unwrapped at one time; each costs 2.6 KB, and some 10 us to unwrap again."""
+
+
+class EmbeddedKeyManager:
+    """A `KeyManager` on one storage. Its methods return at their first `send`: they never wait."""
+
+    def __init__(self, storage: Storage, safe: Safe, *, ciphers_kept: int = CIPHERS_KEPT) -> None:
+        """Read all keys from the storage, which blocks: called at start. IntegrityError if a row was altered."""
+        self._storage = storage
+        self._safe = safe
+        self._ciphers_kept = ciphers_kept
+        self._ciphers: OrderedDict[KeyVersion, AESGCM] = OrderedDict()
+        self._test_cipher = AESGCM(os.urandom(32))
+        with storage.reading() as connection:
+            self._records = read_all_records(connection)
+
+    @property
+    def vendor(self) -> str:
+        """The maker's name."""
+        return "hyok"
+
+    async def describe_key(self, key_id: str, deadline: Deadline) -> KeyDescription:
+        """Describe a key; a disabled one too."""
+        row = row_of(key_id, self._record(key_id))
+        return KeyDescription("AES_256", row.usages, bool(self._record(key_id)[0] & IS_ENABLED))
+
+    async def active_version(self, key_id: str, deadline: Deadline) -> KeyVersion:
+        """Return the version that encrypts now."""
+        record = self._record(key_id)
+        if record[0] & _ENCRYPTS != _ENCRYPTS:
+            _refuse_use(key_id, record)
+        return KeyVersion(key_id, active_version_of(record))
+
+    async def encrypt(self, version: KeyVersion, plaintext: bytes, aad: bytes, deadline: Deadline) -> Sealed:
+        """Encrypt with a random 96-bit IV; one key version takes at most 2^32 of them (NIST SP 800-38D 8.3)."""
+        record = self._record(version.key_id)
+        if record[0] & _ENCRYPTS != _ENCRYPTS:
+            _refuse_use(version.key_id, record)
+        cipher = self._cipher(version, record)
+        if cipher is None:
+            raise KeyManagerError(
+                KeyManagerFailure.UNAVAILABLE, f"key {version.key_id} has no version {version.number} to encrypt under"
+            )
+        iv = os.urandom(IV_BYTES)
+        sealed = cipher.encrypt(iv, plaintext, aad)
+        return Sealed(sealed[:-TAG_BYTES], iv, sealed[-TAG_BYTES:])
+
+    async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:
+        """Decrypt under any version that the key ever had."""
+        record = self._record(version.key_id)
+        if record[0] & _DECRYPTS != _DECRYPTS:
+            _refuse_use(version.key_id, record)
+        cipher = self._cipher(version, record)
+        if cipher is None:
+            _refuse_version(version, record)
+        if len(sealed.tag) != TAG_BYTES:  # else a byte moved between ciphertext and tag would go unnoticed
+            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, f"a tag of {len(sealed.tag)} bytes")
+        try:
+            return cipher.decrypt(sealed.iv, sealed.ciphertext + sealed.tag, aad)
+        except (InvalidTag, ValueError) as error:  # ValueError: an IV that no AES-GCM takes
+            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED) from error
+
+    async def check_health(self, deadline: Deadline) -> tuple[MemberHealth, ...]:
+        """Encrypt and decrypt under a key of this process's own."""
+        iv = os.urandom(IV_BYTES)
+        probe = os.urandom(32)
+        try:
+            works = self._test_cipher.decrypt(iv, self._test_cipher.encrypt(iv, probe, iv), iv) == probe
+        except InvalidTag:
+            works = False
+        status = HealthStatus.ACTIVE if works else HealthStatus.UNAVAILABLE
+        return (MemberHealth("embedded", "hyok embedded", status),)
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Read again the keys that changed; other changes do not concern this manager. HyokError if it cannot."""
+        key_ids = list({change.subject for change in changes if change.kind is ChangeKind.EMBEDDED_KEY})
+        if not key_ids:
+            return
+        found = await self._storage.read(lambda connection: read_records(connection, key_ids))
+        for key_id in key_ids:
+            self._forget(key_id)
+        self._records.update(found)
+
+    async def aclose(self) -> None:
+        """Let go of all keys."""
+        self._ciphers.clear()
+        self._records.clear()
+
+    def _record(self, key_id: str) -> KeyRecord:
+        record = self._records.get(key_id)
+        if record is None:
+            raise KeyManagerError(KeyManagerFailure.KEY_NOT_FOUND, key_id)
+        return record
+
+    def _cipher(self, version: KeyVersion, record: KeyRecord) -> AESGCM | None:
+        cipher = self._ciphers.get(version)
+        if cipher is not None:
+            self._ciphers.move_to_end(version)
+            return cipher
+        return self._unwrap(version, record)
+
+    def _unwrap(self, version: KeyVersion, record: KeyRecord) -> AESGCM | None:
+        sealed = dict(versions_of(record)).get(version.number)
+        if sealed is None:
+            return None
+        try:
+            material = open_material(self._safe, sealed, row=row_of(version.key_id, record), number=version.number)
+        except IntegrityError as error:
+            raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, str(error)) from error
+        cipher = AESGCM(material.reveal())
+        self._ciphers[version] = cipher
+        if len(self._ciphers) > self._ciphers_kept:
+            self._ciphers.popitem(last=False)
+        return cipher
+
+    def _forget(self, key_id: str) -> None:
+        record = self._records.pop(key_id, None)
+        if record is not None:
+            for number, _ in versions_of(record):
+                self._ciphers.pop(KeyVersion(key_id, number), None)
+
+
+_ENCRYPTS: Final = IS_ENABLED | MAY_ENCRYPT
+_DECRYPTS: Final = IS_ENABLED | MAY_DECRYPT
+
+
+def _refuse_version(version: KeyVersion, record: KeyRecord) -> NoReturn:
+    # Versions are numbered from 1 without gaps: a lower one that is not there was lost, and the ciphertext may be fine.
+    lost = 0 < version.number <= active_version_of(record)
+    failure = KeyManagerFailure.UNAVAILABLE if lost else KeyManagerFailure.CIPHERTEXT_REJECTED
+    raise KeyManagerError(failure, f"key {version.key_id} has no version {version.number}")
+
+
+def _refuse_use(key_id: str, record: KeyRecord) -> NoReturn:
+    if not record[0] & IS_ENABLED:
+        raise KeyManagerError(KeyManagerFailure.KEY_DISABLED, key_id)
+    raise KeyManagerError(KeyManagerFailure.USAGE_NOT_PERMITTED, key_id)
