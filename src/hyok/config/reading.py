@@ -164,7 +164,9 @@ def _overlaid_value(overlaid: Overlaid, shape: Shape, path: str) -> object:
     if isinstance(shape, Text) or (isinstance(shape, Plain) and shape.is_text):
         return overlaid.text
     try:
-        return tomllib.loads(f"value = {overlaid.text}")["value"]
+        # Unpacked, because a line feed in the variable could bring more than the one key.
+        ((_, value),) = tomllib.loads(f"value = {overlaid.text}").items()
+        return value
     except (ValueError, RecursionError):
         allowed = shape.allowed if isinstance(shape, Plain) else f"the TOML of {path}"
         where = Origin(OriginKind.ENVIRONMENT, overlaid.variable)

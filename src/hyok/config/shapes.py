@@ -90,7 +90,8 @@ def _default_of(field: msgspec.structs.FieldInfo) -> object:
 
 def _about(annotation: object) -> About:
     if typing.get_origin(annotation) is Annotated:
-        return next((extra for extra in typing.get_args(annotation)[1:] if isinstance(extra, About)), About(""))
+        # The last one: what is said of a setting stands outside what is said of its type.
+        return next((extra for extra in reversed(typing.get_args(annotation)) if isinstance(extra, About)), About(""))
     return About("")
 
 

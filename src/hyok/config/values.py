@@ -90,8 +90,8 @@ def parse_path(text: str, base: Path) -> Path:
 
 def describe_text(text: str) -> str:
     """Show a text that cannot be a secret, cut after 40 characters."""
-    shown = text if len(text) <= 40 else text[:40] + "…"
-    return '"' + shown.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
+    shown = text[:40].encode("unicode_escape").decode("ascii").replace('"', '\\"')
+    return f'"{shown}…"' if len(text) > 40 else f'"{shown}"'
 
 
 def _describe_storage_url(text: str) -> str:
