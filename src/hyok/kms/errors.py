@@ -7,12 +7,6 @@ from __future__ import annotations
 
 from hyok.awsjson.errors import AwsError
 
-STORE_NOT_CONNECTED = (
-    "This KMS key is in a custom key store that is not connected to its external key store proxy. "
-    "Connect the external key store and try the request again."
-)
-"""The XKS proxy specification's text; the guide's `<key ARN> is unavailable.` says less."""
-
 
 def validation(message: str) -> AwsError:
     """Refuse input that the service model cannot describe as wrong."""
@@ -77,11 +71,6 @@ def key_pending_deletion(key_arn: str) -> AwsError:
 def key_not_pending_deletion(key_arn: str) -> AwsError:
     """[R] There is no deletion to cancel."""
     return invalid_state(f"{key_arn} is not pending deletion.")
-
-
-def store_not_connected() -> AwsError:
-    """The key's external key store is not connected, so the key is Unavailable."""
-    return invalid_state(STORE_NOT_CONNECTED)
 
 
 def invalid_ciphertext() -> AwsError:

@@ -12,10 +12,10 @@ Input = Mapping[str, Any]
 top; nothing below it sees this type."""
 
 Output = Mapping[str, object]
-"""A response under AWS's member names: blobs as bytes, timestamps as Unix seconds. Members that are None are left out."""
+"""A response under AWS's member names: blobs as bytes, timestamps as Unix seconds."""
 
 Operation = Callable[[Call, Input], Coroutine[Any, Any, Output | None]]
-"""Carry out one operation. None where the operation has no output shape. Raises `AwsError` and nothing else on purpose."""
+"""Carry out one operation; None where it has no output shape. Raises `AwsError` and nothing else on purpose."""
 
 
 class OperationFamily(Protocol):

@@ -1,0 +1,95 @@
+"""All KMS keys and aliases of all accounts and Regions, in memory. What is put here has been stored before."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+
+from hyok.kms.values import Alias, ExternalKeyReference, KmsKey
+
+_Place = tuple[str, str]
+"""An account and a Region."""
+
+
+class KeyIndex:
+    """Finds keys and aliases by every name they have, without waiting."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, KmsKey] = {}
+        self._keys_by_arn: dict[str, KmsKey] = {}
+        self._keys_by_external_key: dict[ExternalKeyReference, KmsKey] = {}
+        self._aliases: dict[str, Alias] = {}
+        self._alias_arns_of_key: dict[str, set[str]] = {}
+        self._key_ids: dict[_Place, list[str]] = {}
+        self._alias_names: dict[_Place, list[str]] = {}
+
+    def key(self, key_id: str) -> KmsKey | None:
+        """Find a key by its key id."""
+        return self._keys.get(key_id)
+
+    def key_by_arn(self, arn: str) -> KmsKey | None:
+        """Find a key by its key ARN."""
+        return self._keys_by_arn.get(arn)
+
+    def key_by_external_key(self, reference: ExternalKeyReference) -> KmsKey | None:
+        """Find the one key that is tied to an external key."""
+        return self._keys_by_external_key.get(reference)
+
+    def alias(self, arn: str) -> Alias | None:
+        """Find an alias by its ARN."""
+        return self._aliases.get(arn)
+
+    def all_keys(self) -> Iterable[KmsKey]:
+        """Return every key, in no order. A view: read it before the next wait."""
+        return self._keys.values()
+
+    def key_ids(self, account: str, region: str) -> Sequence[str]:
+        """Return the key ids of an account and Region, sorted. Not a copy: read it before the next wait."""
+        return self._key_ids.get((account, region), [])
+
+    def alias_names(self, account: str, region: str) -> Sequence[str]:
+        """Return the alias names of an account and Region, sorted. Not a copy: read it before the next wait."""
+        return self._alias_names.get((account, region), [])
+
+    def aliases_of(self, key_id: str) -> Sequence[Alias]:
+        """Return a key's aliases, sorted by name."""
+        return [self._aliases[arn] for arn in sorted(self._alias_arns_of_key.get(key_id, ()))]
+
+    def put_key(self, key: KmsKey) -> None:
+        """Add a key, or put it in the place of an earlier state of itself."""
+        if key.key_id not in self._keys:
+            insort(self._key_ids.setdefault((key.account, key.region), []), key.key_id)
+        self._keys[key.key_id] = key
+        self._keys_by_arn[key.arn] = key
+        if key.external_key is not None:
+            self._keys_by_external_key[key.external_key] = key
+
+    def drop_key(self, key: KmsKey) -> None:
+        """Forget a key and its aliases."""
+        for alias in self.aliases_of(key.key_id):
+            self.drop_alias(alias)
+        self._alias_arns_of_key.pop(key.key_id, None)
+        del self._keys[key.key_id], self._keys_by_arn[key.arn]
+        if key.external_key is not None:
+            del self._keys_by_external_key[key.external_key]
+        _remove_sorted(self._key_ids[key.account, key.region], key.key_id)
+
+    def put_alias(self, alias: Alias) -> None:
+        """Add an alias, or put it in the place of an earlier state of itself."""
+        earlier = self._aliases.get(alias.arn)
+        if earlier is None:
+            insort(self._alias_names.setdefault((alias.account, alias.region), []), alias.name)
+        else:
+            self._alias_arns_of_key[earlier.key_id].discard(alias.arn)
+        self._aliases[alias.arn] = alias
+        self._alias_arns_of_key.setdefault(alias.key_id, set()).add(alias.arn)
+
+    def drop_alias(self, alias: Alias) -> None:
+        """Forget an alias."""
+        del self._aliases[alias.arn]
+        self._alias_arns_of_key[alias.key_id].discard(alias.arn)
+        _remove_sorted(self._alias_names[alias.account, alias.region], alias.name)
+
+
+def _remove_sorted(names: list[str], name: str) -> None:
+    del names[bisect_left(names, name)]

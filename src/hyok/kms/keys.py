@@ -1,0 +1,126 @@
+"""The KMS keys: found in memory under every name they have, written through the storage first and in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from hyok.awsjson.errors import AwsError
+from hyok.clock import Clock
+from hyok.kms import errors, repository
+from hyok.kms.backing_keys import BackingKeys
+from hyok.kms.call import Call
+from hyok.kms.key_index import KeyIndex
+from hyok.kms.key_names import ALIAS_PREFIX, alias_arn, refuse_name
+from hyok.kms.pages import Page, page_of
+from hyok.kms.turns import Turns
+from hyok.kms.values import ExternalKeyReference, KeyState, KmsKey
+from hyok.storage.engine import Storage
+
+
+class Keys:
+    """All KMS keys of all accounts and Regions. What a call may see are those of its own account and Region.
+
+    Writes raise `hyok.storage.errors.StorageError` if the storage fails; memory is then as it was.
+    """
+
+    def __init__(
+        self, index: KeyIndex, backing_keys: BackingKeys, *, storage: Storage, turns: Turns, clock: Clock
+    ) -> None:
+        self._index = index
+        self._backing_keys = backing_keys
+        self._storage = storage
+        self._turns = turns
+        self._clock = clock
+
+    def find(self, call: Call, name: str) -> KmsKey:
+        """Return a key by key id, key ARN, alias name or alias ARN. AwsError NotFoundException in AWS's words."""
+        key = self._index.key_by_arn(name) or self._index.key(name) or self._find_by_alias(call, name)
+        if key is None or not _is_here(key, call):
+            raise refuse_name(call, name, allow_alias=True)
+        return key
+
+    def find_by_id(self, call: Call, name: str) -> KmsKey:
+        """Return a key by key id or key ARN, the only names that management takes. AwsError NotFoundException."""
+        key = self._index.key_by_arn(name) or self._index.key(name)
+        if key is None or not _is_here(key, call):
+            raise refuse_name(call, name, allow_alias=False)
+        return key
+
+    def find_named_in_blob(self, call: Call, *, account: str, key_id: str) -> KmsKey | None:
+        """Return the key a ciphertext blob names, or None if there is none such for this caller."""
+        key = self._index.key(key_id)
+        return key if key is not None and key.account == account and _is_here(key, call) else None
+
+    def page(self, call: Call, *, limit: int, marker: str | None) -> tuple[Sequence[KmsKey], Page]:
+        """Return some of the caller's keys, by key id. AwsError InvalidMarkerException."""
+        page = page_of(self._index.key_ids(call.account, call.region), limit=limit, marker=marker)
+        return [key for key_id in page.names if (key := self._index.key(key_id))], page
+
+    def of_store(self, store_id: str) -> Sequence[KmsKey]:
+        """Return the keys of an external key store, those that are pending deletion included."""
+        return [key for key in self._index.all_keys() if key.external_key and key.external_key.store_id == store_id]
+
+    def require_untied(self, reference: ExternalKeyReference) -> None:
+        """Refuse an external key that a KMS key of its store already has: AwsError XksKeyAlreadyInUseException."""
+        key = self._index.key_by_external_key(reference)
+        if key is not None:
+            raise AwsError(
+                "XksKeyAlreadyInUseException",
+                f"The external key {reference.xks_key_id} is already associated with the KMS key {key.arn} "
+                "in this external key store.",
+            )
+
+    async def create(self, key: KmsKey) -> None:
+        """Store a new key with fresh backing material."""
+        await self._turns.take(self._create(key))
+
+    async def change(self, key: KmsKey, change: Callable[[KmsKey], KmsKey]) -> KmsKey:
+        """Put a changed key in this one's place and return it. `change` sees the key as it then is, and may refuse."""
+        return await self._turns.take(self._change(key, change))
+
+    async def delete_due(self, now: float) -> Sequence[KmsKey]:
+        """Delete for good all keys whose deletion date has passed, and return them."""
+        due = [key for key in self._index.all_keys() if _is_due(key, now)]
+        return [key for key in due if await self._turns.take(self._delete_if_due(key.key_id, now))]
+
+    def _find_by_alias(self, call: Call, name: str) -> KmsKey | None:
+        arn = alias_arn(call.account, call.region, name) if name.startswith(ALIAS_PREFIX) else name
+        alias = self._index.alias(arn)
+        return None if alias is None else self._index.key(alias.key_id)
+
+    async def _create(self, key: KmsKey) -> None:
+        if key.external_key is not None:
+            self.require_untied(key.external_key)
+        backing_key = self._backing_keys.create(key)
+        now = self._clock.now()
+        await self._storage.run(partial(repository.insert_key, key=key, backing_key=backing_key, at=now))
+        self._backing_keys.add(backing_key)
+        self._index.put_key(key)
+
+    async def _change(self, key: KmsKey, change: Callable[[KmsKey], KmsKey]) -> KmsKey:
+        was = self._index.key(key.key_id)
+        if was is None:
+            raise errors.key_not_found(key.arn)
+        changed = change(was)
+        if changed != was:
+            await self._storage.run(partial(repository.update_key, key=changed, was=was, at=self._clock.now()))
+            self._index.put_key(changed)
+        return changed
+
+    async def _delete_if_due(self, key_id: str, now: float) -> bool:
+        key = self._index.key(key_id)
+        if key is None or not _is_due(key, now):
+            return False
+        await self._storage.run(partial(repository.delete_key, key=key, at=self._clock.now()))
+        self._index.drop_key(key)
+        self._backing_keys.forget(key_id)
+        return True
+
+
+def _is_here(key: KmsKey, call: Call) -> bool:
+    return key.account == call.account and key.region == call.region
+
+
+def _is_due(key: KmsKey, now: float) -> bool:
+    return key.state is KeyState.PENDING_DELETION and key.deletion_date is not None and key.deletion_date <= now

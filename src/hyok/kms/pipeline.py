@@ -1,0 +1,136 @@
+"""One KMS request from top to bottom: who calls, what for, do it, answer.
+
+The AWS KMS API is JSON 1.1 on `POST /`. On the same port STS answers GetCallerIdentity, because Terraform and many
+set-ups ask it first, and `GET /ping` tells a load balancer that the service runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+from collections.abc import Mapping
+from typing import Final
+
+from hyok.awsjson.errors import AwsError
+from hyok.awsjson.service import ServiceModel
+from hyok.errors import HyokError
+from hyok.kms import errors
+from hyok.kms.call import Call
+from hyok.kms.caller import CallerIdentification, IdentificationFailure, UnidentifiedCallerError
+from hyok.kms.identity import answer_get_caller_identity
+from hyok.kms.operation import Operation, OperationFamily
+from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
+
+_JSON: Final = b"application/x-amz-json-1.1"
+_FORM: Final = b"application/x-www-form-urlencoded"
+_INTERNAL: Final = "KMSInternalException"
+_INTERNAL_TEXT: Final = "The request was rejected because an internal exception occurred. The request can be retried."
+
+_IDENTIFICATION_CODES: Final[Mapping[IdentificationFailure, str]] = {
+    IdentificationFailure.UNSIGNED: "MissingAuthenticationTokenException",
+    IdentificationFailure.UNREADABLE_SIGNATURE: "IncompleteSignatureException",
+    IdentificationFailure.INVALID_REGION: "InvalidSignatureException",
+    IdentificationFailure.UNKNOWN_ACCESS_KEY: "UnrecognizedClientException",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class KmsService:
+    """The AWS KMS API over what the operation families do; an `HttpService`."""
+
+    def __init__(
+        self, *, model: ServiceModel, families: tuple[OperationFamily, ...], identification: CallerIdentification
+    ) -> None:
+        self._model = model
+        self._identification = identification
+        self._operations: dict[str, Operation] = {}
+        for family in families:
+            self._operations.update(family.operations())
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request; never raises."""
+        request_id = _new_request_id()
+        try:
+            if request.method != b"POST":
+                return self._answer_without_body(request, request_id)
+            target = request.header(b"x-amz-target")
+            if not target and request.header(b"content-type").startswith(_FORM):
+                return answer_get_caller_identity(request, self._identification, request_id)
+            return await self._perform(request, target, request_id)
+        except AwsError as error:
+            return self._refuse(error, request_id)
+        except UnidentifiedCallerError as error:
+            return self._refuse(AwsError(_IDENTIFICATION_CODES[error.failure], str(error)), request_id)
+        except Exception as error:  # noqa: BLE001  # the one boundary: a defect of ours is an answer, not a lost request
+            _log_defect(error, request_id)
+            return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), request_id)
+
+    def refuse(self, refusal: Refusal, peer: Peer) -> HttpResponse:
+        """Put a refusal of the transport into AWS's words."""
+        response = self._refuse(AwsError(_refusal_code(refusal)), _new_request_id())
+        response.status = refusal.value
+        return response
+
+    def before_answers_leave(self) -> None:
+        """Do nothing: what an answer acknowledges was made durable before it was made."""
+
+    def answer_failed(self) -> HttpResponse:
+        """Return an internal error."""
+        return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), _new_request_id())
+
+    async def _perform(self, request: HttpRequest, target: bytes, request_id: str) -> HttpResponse:
+        # 1. What is asked.
+        operation = self._model.operation_of(target)
+        # 2. Who asks.
+        caller = self._identification.identify(request)
+        # 3. With what; beyond this line neither JSON nor Base64.
+        decoded = self._model.decode_input(operation, request.body)
+        # 4. Do it.
+        perform = self._operations.get(operation)
+        if perform is None:
+            raise errors.not_there_yet(operation)
+        call = Call(request_id, operation, caller.account, caller.region, caller.principal_arn, "", "", "")
+        output = await perform(call, decoded)
+        # 5. Answer.
+        return _respond(200, self._model.encode_output(operation, output or {}), request_id)
+
+    def _answer_without_body(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        if request.method == b"GET" and request.target == b"/ping":
+            return HttpResponse(200, b"pong", content_type=b"text/plain")
+        return self._refuse(AwsError("UnknownOperationException"), request_id)
+
+    def _refuse(self, error: AwsError, request_id: str) -> HttpResponse:
+        status, body = self._model.encode_error(error)
+        return _respond(status, body, request_id)
+
+
+def _respond(status: int, body: bytes, request_id: str) -> HttpResponse:
+    return HttpResponse(status, body, content_type=_JSON, headers=((b"x-amzn-RequestId", request_id.encode("ascii")),))
+
+
+def _new_request_id() -> str:
+    """Return a random UUID (RFC 9562, version 4), without the price of a UUID object."""
+    random = bytearray(os.urandom(16))
+    random[6] = random[6] & 0x0F | 0x40
+    random[8] = random[8] & 0x3F | 0x80
+    digits = random.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _refusal_code(refusal: Refusal) -> str:
+    match refusal:
+        case Refusal.MALFORMED | Refusal.HEAD_TOO_LARGE:
+            return "MalformedHttpRequestException"
+        case Refusal.BODY_TOO_LARGE:
+            return "RequestEntityTooLargeException"
+        case Refusal.TOO_SLOW:
+            return "RequestTimeoutException"
+
+
+def _log_defect(error: Exception, request_id: str) -> None:
+    """Log what went wrong and where. Only our own errors promise to hold no value, so only their text is logged."""
+    text = f": {error}" if isinstance(error, HyokError) else ""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("request %s failed inside KMS with %s%s\n%s", request_id, type(error).__name__, text, where)

@@ -1,0 +1,182 @@
+"""KMS keys, backing keys and aliases in the KMS side's storage: all SQL about them.
+
+Each write is one transaction with its entry in the change log, and applies only to the row that memory knows. Blocking:
+the loop goes through `Storage.run`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, CursorResult, RowMapping, and_, delete, insert, select, update
+
+from hyok.errors import HyokError
+from hyok.kms.backing_keys import SealedBackingKey
+from hyok.kms.key_names import alias_arn
+from hyok.kms.values import Alias, ExternalKeyReference, KeyState, KmsKey, Origin, Tag
+from hyok.storage.changes import ChangeKind, record_change
+from hyok.storage.schema import aliases, backing_keys, keys
+
+
+class StaleMemoryError(HyokError):
+    """A row is not as this process has it in memory: another process writes to the same storage."""
+
+
+class StoredKeys(NamedTuple):
+    """All that the storage knows about keys."""
+
+    keys: tuple[KmsKey, ...]
+    backing_keys: tuple[SealedBackingKey, ...]
+    aliases: tuple[Alias, ...]
+
+
+def load_keys(connection: Connection) -> StoredKeys:
+    """Read everything, once, at start."""
+    return StoredKeys(
+        tuple(_key_of(row) for row in connection.execute(select(keys)).mappings()),
+        tuple(
+            SealedBackingKey(row.key_id, row.number, row.sealed_material)
+            for row in connection.execute(select(backing_keys))
+        ),
+        tuple(_alias_of(row) for row in connection.execute(select(aliases)).mappings()),
+    )
+
+
+def insert_key(connection: Connection, key: KmsKey, backing_key: SealedBackingKey, *, at: float) -> None:
+    """Write a new key together with its first backing key. StorageError if its external key is already tied."""
+    connection.execute(insert(keys), _row_of_key(key))
+    connection.execute(insert(backing_keys), {**backing_key._asdict(), "created_at": at})
+    record_change(connection, ChangeKind.KEY, key.key_id, at=at)
+
+
+def update_key(connection: Connection, key: KmsKey, *, was: KmsKey, at: float) -> None:
+    """Write a key's new state in the place of the one it had. StaleMemoryError if it has another by now."""
+    changed = connection.execute(update(keys).where(_is_as_known(was)), _row_of_key(key))
+    _require_one(changed, key.arn)
+    record_change(connection, ChangeKind.KEY, key.key_id, at=at)
+
+
+def delete_key(connection: Connection, key: KmsKey, *, at: float) -> None:
+    """Delete a key, its aliases and all its material. StaleMemoryError if its state is another by now.
+
+    The sealed material is overwritten first; the storage's `secure_delete` then clears what the row leaves behind.
+    """
+    connection.execute(update(backing_keys).where(backing_keys.c.key_id == key.key_id), {"sealed_material": _NOTHING})
+    connection.execute(delete(backing_keys).where(backing_keys.c.key_id == key.key_id))
+    connection.execute(delete(aliases).where(aliases.c.target_key_id == key.key_id))
+    _require_one(connection.execute(delete(keys).where(_is_as_known(key))), key.arn)
+    record_change(connection, ChangeKind.KEY, key.key_id, at=at)
+
+
+def insert_alias(connection: Connection, alias: Alias) -> None:
+    """Write a new alias. StorageError if the name is taken or the key is gone."""
+    connection.execute(insert(aliases), _row_of_alias(alias))
+    _record_alias(connection, alias, at=alias.created_at)
+
+
+def update_alias(connection: Connection, alias: Alias, *, was: Alias) -> None:
+    """Point an alias at another key. StaleMemoryError if it does not point at the one it did."""
+    _require_one(connection.execute(update(aliases).where(_points_as_known(was)), _row_of_alias(alias)), alias.arn)
+    _record_alias(connection, alias, at=alias.updated_at)
+
+
+def delete_alias(connection: Connection, alias: Alias, *, at: float) -> None:
+    """Delete an alias. StaleMemoryError if it does not point at the key it did."""
+    _require_one(connection.execute(delete(aliases).where(_points_as_known(alias))), alias.arn)
+    _record_alias(connection, alias, at=at)
+
+
+_NOTHING: Final = bytes(61)
+"""As long as 32 bytes of sealed material, so that it takes the same place in the file."""
+
+
+def _is_as_known(key: KmsKey) -> ColumnElement[bool]:
+    return and_(
+        keys.c.key_id == key.key_id,
+        keys.c.state == key.state.value,
+        keys.c.deletion_at.is_(None) if key.deletion_date is None else keys.c.deletion_at == key.deletion_date,
+    )
+
+
+def _points_as_known(alias: Alias) -> ColumnElement[bool]:
+    return and_(
+        aliases.c.account == alias.account,
+        aliases.c.region == alias.region,
+        aliases.c.name == alias.name,
+        aliases.c.target_key_id == alias.key_id,
+    )
+
+
+def _require_one(result: CursorResult[tuple[()]], arn: str) -> None:
+    if result.rowcount != 1:
+        raise StaleMemoryError(
+            f"{arn} was changed in the storage by another process ({result.rowcount} rows matched, 1 expected); "
+            "let one KMS service write to a storage, and restart it"
+        )
+
+
+def _record_alias(connection: Connection, alias: Alias, *, at: float) -> None:
+    record_change(connection, ChangeKind.ALIAS, f"{alias.account}/{alias.region}/{alias.name}", at=at)
+
+
+def _row_of_key(key: KmsKey) -> dict[str, object]:
+    store_id, xks_key_id = key.external_key or (None, None)
+    return {
+        "key_id": key.key_id,
+        "account": key.account,
+        "region": key.region,
+        "arn": key.arn,
+        "description": key.description,
+        "state": key.state.value,
+        "origin": key.origin.value,
+        "custom_key_store_id": store_id,
+        "xks_key_id": xks_key_id,
+        "created_at": key.created_at,
+        "deletion_at": key.deletion_date,
+        "policy": key.policy,
+        "tags": [[tag.key, tag.value] for tag in key.tags],
+        "current_backing_number": key.backing_key,
+    }
+
+
+def _key_of(row: RowMapping) -> KmsKey:
+    store_id, xks_key_id = row["custom_key_store_id"], row["xks_key_id"]
+    return KmsKey(
+        account=row["account"],
+        region=row["region"],
+        key_id=row["key_id"],
+        arn=row["arn"],
+        description=row["description"],
+        origin=Origin(row["origin"]),
+        state=KeyState(row["state"]),
+        created_at=row["created_at"],
+        deletion_date=row["deletion_at"],
+        backing_key=row["current_backing_number"],
+        external_key=None if store_id is None else ExternalKeyReference(store_id, xks_key_id),
+        policy=row["policy"] or "",
+        tags=tuple(Tag(name, value) for name, value in row["tags"] or ()),
+    )
+
+
+def _row_of_alias(alias: Alias) -> dict[str, object]:
+    return {
+        "account": alias.account,
+        "region": alias.region,
+        "name": alias.name,
+        "target_key_id": alias.key_id,
+        "created_at": alias.created_at,
+        "updated_at": alias.updated_at,
+    }
+
+
+def _alias_of(row: RowMapping) -> Alias:
+    account, region, name = row["account"], row["region"], row["name"]
+    return Alias(
+        account=account,
+        region=region,
+        name=name,
+        arn=alias_arn(account, region, name),
+        key_id=row["target_key_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
