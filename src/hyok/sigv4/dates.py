@@ -26,5 +26,4 @@ def parse_amz_date(amz_date: bytes) -> float:
 
 @lru_cache(maxsize=16)
 def _format_second(second: int) -> bytes:
-    moment = datetime.fromtimestamp(second, UTC)
-    return f"{moment.year:04}{moment:%m%dT%H%M%SZ}".encode()
+    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ").encode()

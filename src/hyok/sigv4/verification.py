@@ -76,9 +76,9 @@ def verify(
     """
     # 1. The scope: this service, the day of the date that was signed.
     amz_date = request.amz_date
+    age_seconds = now - _read_date(amz_date)
     _check_scope(authorization, service=service, amz_date=amz_date)
     # 2. Freshness, either way.
-    age_seconds = now - _read_date(amz_date)
     if not -tolerance_seconds <= age_seconds <= tolerance_seconds:
         raise _not_fresh(age_seconds, limit_seconds=tolerance_seconds)
     # 3. The canonical request; what AWS KMS sends to an XKS proxy needs no header list.
@@ -117,9 +117,9 @@ def verify_presigned(
 ) -> None:
     """Return if the request's target carries a signature by this key that has not expired; else SignatureError."""
     # 1. The scope.
-    _check_scope(presigned.authorization, service=service, amz_date=presigned.amz_date)
-    # 2. Freshness: the clocks' tolerance backwards, the URL's own lifetime forwards.
     age_seconds = now - _read_date(presigned.amz_date)
+    _check_scope(presigned.authorization, service=service, amz_date=presigned.amz_date)
+    # 2. Freshness: the clocks' tolerance before the date, the URL's own lifetime after it.
     if not -tolerance_seconds <= age_seconds <= presigned.expires_seconds:
         raise _not_fresh(age_seconds, limit_seconds=presigned.expires_seconds)
     # 3. The canonical request of the target without its signature.
@@ -139,8 +139,7 @@ def _check_scope(authorization: Authorization, *, service: bytes, amz_date: byte
     if authorization.service != service:
         raise SignatureError(SignatureFailure.WRONG_SERVICE, f"expected {service.decode()}")
     if amz_date[:8] != authorization.date:
-        reason = SignatureFailure.SCOPE_DATE_MISMATCH if amz_date else SignatureFailure.DATE_MALFORMED
-        raise SignatureError(reason)
+        raise SignatureError(SignatureFailure.SCOPE_DATE_MISMATCH)
 
 
 def _read_date(amz_date: bytes) -> float:
@@ -166,9 +165,9 @@ def _rebuild(
     normalize_path: bool,
 ) -> bytes:
     headers = fold_headers(request.headers)
-    if request.host:
-        # HTTP/2 has no Host among its headers, only `:authority`.
-        headers[b"host"] = request.host
+    # The two picked values stand for their headers on the long way as on the short one. (HTTP/2 has no Host anyway.)
+    picked = ((b"host", request.host), (b"x-amz-date", request.amz_date))
+    headers.update((name, value) for name, value in picked if value)
     _check_signed_headers(headers, signed_headers.split(b";"), required_headers)
     return canonical_request(
         method=request.method,
