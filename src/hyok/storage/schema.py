@@ -42,14 +42,6 @@ class Side(Enum):
                 return kms
 
 
-class KeyStoreState(Enum):
-    """Whether a key store of the proxy serves. The value is what stands in `key_stores.state`."""
-
-    ACTIVE = "active"
-    FROZEN = "frozen"
-    """Every request is refused until it is active again."""
-
-
 HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0001", Side.KMS: "kms_0001"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 

@@ -44,7 +44,7 @@ class EmbeddedKeyManager:
     """A `KeyManager` on one storage. Its methods return at their first `send`: they never wait."""
 
     def __init__(self, storage: Storage, safe: Safe, *, ciphers_kept: int = CIPHERS_KEPT) -> None:
-        """Read all keys from the storage, which blocks: called at start. IntegrityError if a row was altered."""
+        """Read all keys from the storage, which blocks: called at start."""
         self._storage = storage
         self._safe = safe
         self._ciphers_kept = ciphers_kept

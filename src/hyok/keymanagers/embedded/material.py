@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
@@ -49,12 +49,17 @@ def read_row(key_id: str, *, usages: str, state: str, active_version: int) -> Ke
     """Read a row's columns. IntegrityError, naming the row, for a word that hyok never writes."""
     known_usages = USAGES_OF_TEXT.get(usages)
     known_state = _STATE_OF_TEXT.get(state)
-    if known_usages is None or known_state is None or not 0 < active_version < 2**32:
+    if known_usages is None or known_state is None or not is_version_number(active_version):
         raise IntegrityError(
             f"table embedded_keys, row {key_id!r}, was altered: usages {usages!r}, state {state!r}, active version "
             f"{active_version}; restore it from a backup"
         )
     return KeyRow(key_id, known_usages, known_state, active_version)
+
+
+def is_version_number(number: object) -> TypeGuard[int]:
+    """Tell whether a column holds a version's number: SQLite itself would keep any value there."""
+    return isinstance(number, int) and 0 < number < 2**32
 
 
 def _context(row: KeyRow, number: int) -> tuple[str | int, ...]:

@@ -6,14 +6,18 @@ length of its sealed material in 2, and that material. Nothing in it is in the c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Final, NewType
 
 from sqlalchemy import Connection, select
 
-from hyok.keymanagers.embedded.material import KeyRow, KeyState, read_row
+from hyok.custody.errors import IntegrityError
+from hyok.keymanagers.embedded.material import KeyRow, KeyState, is_version_number, read_row
 from hyok.keymanagers.interface import KeyUsage
 from hyok.storage.schema import embedded_key_versions, embedded_keys
+
+_log = logging.getLogger(__name__)
 
 KeyRecord = NewType("KeyRecord", bytes)
 
@@ -28,7 +32,7 @@ _KEYS_AT_ONCE: Final = 500
 
 
 def read_all_records(connection: Connection) -> dict[str, KeyRecord]:
-    """Read every key. IntegrityError if a row holds a word that hyok never writes."""
+    """Read every key. One whose row holds a word that hyok never writes is reported and taken as disabled."""
     return dict(_read_records(connection, None))
 
 
@@ -101,13 +105,32 @@ def _read_records(connection: Connection, key_ids: list[str] | None) -> Iterator
             columns = (usages, state, active_version)
             head = heads.get(columns)
             if head is None:
-                row = read_row(key_id, usages=usages, state=state, active_version=active_version)
-                head = heads[columns] = bytes((flags_of(row),)) + active_version.to_bytes(4)
+                head = _encode_head(key_id, columns)
+                if any(head):  # an altered row is reported for each key
+                    heads[columns] = head
             record = head
         if number is not None:
-            record += number.to_bytes(4) + len(sealed).to_bytes(2) + sealed
+            record += _encode_version(key_id, number, sealed)
     if record:
         yield last_id, KeyRecord(record)
+
+
+def _encode_head(key_id: str, columns: tuple[str, str, int]) -> bytes:
+    usages, state, active_version = columns
+    try:
+        row = read_row(key_id, usages=usages, state=state, active_version=active_version)
+    except IntegrityError as error:
+        # One altered row must not keep the other keys from serving.
+        _log.error("%s; until then the key is taken as disabled", error)
+        return bytes(_HEAD_BYTES)
+    return bytes((flags_of(row),)) + active_version.to_bytes(4)
+
+
+def _encode_version(key_id: str, number: object, sealed: object) -> bytes:
+    if not (is_version_number(number) and isinstance(sealed, bytes) and len(sealed) < 2**16):
+        _log.error("a version of key %s in table embedded_key_versions was altered and is left out", key_id)
+        return b""
+    return number.to_bytes(4) + len(sealed).to_bytes(2) + sealed
 
 
 _FLAG_OF_USAGE: Final = ((KeyUsage.ENCRYPT, MAY_ENCRYPT), (KeyUsage.DECRYPT, MAY_DECRYPT))
