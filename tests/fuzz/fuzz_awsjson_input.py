@@ -1,6 +1,6 @@
 """Any body for any operation is decoded, or refused with SerializationException or ValidationException that encode.
 
-The first byte picks the operation; the rest is the body.
+The first line names the operation; the rest is the body.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from hyok.awsjson.errors import AwsError
 from hyok.awsjson.service import ServiceModel, load_service_model
 
 SEEDS: Final = (
-    b'\x13{"KeyId":"alias/a","EncryptionContext":{"a":"b"},"NumberOfBytes":32,"GrantTokens":["t"],"DryRun":null}',
-    b'\x12{"KeyId":"alias/a","Plaintext":"AAECAw==","EncryptionAlgorithm":"SYMMETRIC_DEFAULT"}',
-    b'\x03{"CustomKeyStoreName":"n","XksProxyAuthenticationCredential":{"AccessKeyId":"ABCDEFGHIJKLMNOP2345"}}',
-    b'\x05{"Policy":"{}","Tags":[{"TagKey":"k","TagValue":"v"},{"TagKey":"","TagValue":null}],"MultiRegion":false}',
-    b'\x1d{"KeyId":"k","ImportToken":"AA==","EncryptedKeyMaterial":"AA==","ValidTo":1893456000.5}',
+    b'GenerateDataKey\n{"KeyId":"k","EncryptionContext":{"a":"b"},"NumberOfBytes":32,"GrantTokens":["t"],"DryRun":null}',
+    b'Encrypt\n{"KeyId":"alias/a","Plaintext":"AAECAw==","EncryptionAlgorithm":"SYMMETRIC_DEFAULT"}',
+    b'CreateCustomKeyStore\n{"CustomKeyStoreName":"n","XksProxyAuthenticationCredential":{"AccessKeyId":"ABCDEFGH"}}',
+    b'CreateKey\n{"Policy":"{}","Tags":[{"TagKey":"k","TagValue":"v"},{"TagKey":"","TagValue":null}]}',
+    b'ImportKeyMaterial\n{"KeyId":"k","ImportToken":"AA==","EncryptedKeyMaterial":"AA==","ValidTo":1893456000.5}',
 )
 
 
 def fuzz_one(data: bytes) -> None:
     """Decode one body."""
     service = _service()
-    operation = service.operations[(data[0] if data else 0) % len(service.operations)]
+    name, _, body = data.partition(b"\n")
+    operations = {operation.encode(): operation for operation in service.operations}
+    operation = operations.get(name) or service.operations[len(name) % len(operations)]
     refusal = None
     try:
-        decoded = service.decode_input(operation, data[1:])
+        decoded = service.decode_input(operation, body)
     except AwsError as error:
         refusal = error
     if refusal is None:

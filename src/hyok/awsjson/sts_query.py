@@ -66,7 +66,7 @@ class CallerIdentity(NamedTuple):
 def require_get_caller_identity(body: bytes) -> None:
     """Return if a form body asks for GetCallerIdentity of version 2011-06-15; StsError for anything else."""
     try:
-        fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"))
+        fields = dict(parse_qsl(body.decode(), max_num_fields=_MOST_FIELDS, errors="strict"))
     except ValueError as error:
         raise StsError(StsFailure.MALFORMED_QUERY_STRING, "The query string contains a syntax error.") from error
     action, version = fields.get("Action", ""), fields.get("Version", "")

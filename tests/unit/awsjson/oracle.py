@@ -80,6 +80,25 @@ def violators(name: str) -> Iterator[Any]:
         yield from _string_violators(name, shape, good)
 
 
+def edges(name: str) -> Iterator[Any]:
+    """Yield valid values, each with one part as short, as long, as small or as large as the model allows."""
+    shape, good = shape_of(name), example(name)
+    kind = shape["type"]
+    if kind == "structure":
+        for member, reference in shape["members"].items():
+            yield from (good | {member: edge} for edge in edges(reference["shape"]))
+    elif kind == "list":
+        yield from (good * shape[bound] for bound in ("min", "max") if bound in shape)
+        yield from ([edge] for edge in edges(shape["member"]["shape"]))
+    elif kind == "integer":
+        yield from (shape["min"], shape["max"])
+    elif kind == "blob":
+        yield from (b"\x01" * shape["min"], b"\x01" * shape["max"])
+    elif kind == "string":
+        longest = good + good[-1] * (shape.get("max", 0) - len(good))
+        yield from (value for value in (longest, good[: shape.get("min", 1)]) if not broken(name, value))
+
+
 def _string_violators(name: str, shape: dict[str, Any], good: str) -> Iterator[str]:
     if "max" in shape:
         yield good + good[-1] * (shape["max"] + 1 - len(good))

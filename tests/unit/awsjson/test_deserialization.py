@@ -147,3 +147,16 @@ def test_blobs_arrive_as_bytes_and_times_as_unix_seconds() -> None:
 
     assert decoded == {"KeyId": "k", "ImportToken": b"\0\1", "EncryptedKeyMaterial": b"\2", "ValidTo": 1893456000.0}
     assert isinstance(decoded["ValidTo"], float)
+
+
+def test_a_time_is_a_float_on_the_exact_way_too() -> None:
+    body = b'{"KeyId": "k", "ImportToken": "AAE=", "EncryptedKeyMaterial": "Ag==", "ValidTo": 1, "ImportType": null}'
+
+    assert isinstance(kms().decode_input("ImportKeyMaterial", body)["ValidTo"], float)
+
+
+@pytest.mark.parametrize("seconds", ["253402300800", "-62135596801", "1e300"])
+def test_a_time_that_no_calendar_has_is_refused_though_all_else_is_right(seconds: str) -> None:
+    body = b'{"KeyId": "k", "ImportToken": "AAE=", "EncryptedKeyMaterial": "Ag==", "ValidTo": %b}' % seconds.encode()
+
+    assert refusal_of("ImportKeyMaterial", body).code == "SerializationException"
