@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -31,14 +31,15 @@ class InputDecoder:
         try:
             values: dict[str, Any] = self._decode_typed(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._decode_exactly(body)
-        return values
+            pass  # not yet an error, and AWS's words are not msgspec's
+        else:
+            return values
+        return self._decode_exactly(body)
 
     def _decode_exactly(self, body: bytes) -> dict[str, Any]:
-        values: Any = self._read(read_document(body))
+        values = cast("dict[str, Any]", self._read(read_document(body)))
         validate(values, self._check)
-        decoded: dict[str, Any] = values
-        return decoded
+        return values
 
 
 class OutputEncoder:
