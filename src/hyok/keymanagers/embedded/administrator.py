@@ -24,6 +24,7 @@ from hyok.secret import Secret
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
 from hyok.storage.schema import embedded_key_versions, embedded_keys
+from hyok.xks.uri import is_external_key_id
 
 
 class EmbeddedKeyAdministrator:
@@ -163,8 +164,3 @@ def _describe(key: _StoredKey, *, version_count: int) -> ManagedKey:
         version_count=version_count,
         created_at=key.created_at,
     )
-
-
-def is_external_key_id(key_id: str) -> bool:
-    """Tell whether a name follows the grammar (XKS API, URIs)."""
-    return 0 < len(key_id) <= 128 and key_id.isascii() and all(c.isalnum() or c in "-._" for c in key_id)
