@@ -1,0 +1,264 @@
+"""One client's connection: requests answered in order, and an end as HTTP/1.1 wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
+from hyok.transport.reader import RequestReader
+from hyok.transport.responses import CONTINUE
+from hyok.transport.steps import carry_on
+from hyok.transport.tls import common_name
+
+if TYPE_CHECKING:
+    from hyok.transport.server import HttpServer
+
+_log = logging.getLogger("hyok.transport")
+_NEVER = float("inf")
+
+
+class HttpConnection(asyncio.Protocol):
+    """Reads requests, runs the service, hands the answers to the server's release.
+
+    A request whose answer never waits costs no task and no timer: the coroutine runs at once, and a sweep over all
+    connections looks at `expires_at`.
+    """
+
+    __slots__ = (
+        "_accepted_at",
+        "_answer",
+        "_answering",
+        "_encode",
+        "_idle_seconds",
+        "_is_closing",
+        "_is_reading_paused",
+        "_is_refused",
+        "_is_writing_paused",
+        "_reader",
+        "_release",
+        "_server",
+        "_task",
+        "_transport",
+        "address",
+        "expires_at",
+    )
+
+    def __init__(self, server: HttpServer) -> None:
+        self._accepted_at = monotonic()  # the event loop makes the protocol at accept, before the TLS handshake
+        self._server = server
+        self._answer = server.service.answer
+        self._encode = server.encoder.encode
+        self._release = server.release
+        self._idle_seconds = server.limits.idle_seconds
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[HttpResponse] | None = None
+        self._answering = HttpRequest(Peer("", ""))
+        self._is_refused = self._is_closing = self._is_reading_paused = self._is_writing_paused = False
+        self.address = ""
+        """The client's IP address."""
+        self.expires_at = _NEVER
+        """When `expire` is due, in `time.monotonic` seconds."""
+
+    # The event loop calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start to listen to the client, unless there are too many already."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer_name = transport.get_extra_info("peername")
+        self.address = str(peer_name[0])
+        peer = Peer(f"{peer_name[0]}:{peer_name[1]}", common_name(transport.get_extra_info("peercert")))
+        limits = self._server.limits
+        self._reader = RequestReader(peer, accepted_at=self._accepted_at, limits=limits, budget=self._server.budget)
+        self.expires_at = monotonic() + self._idle_seconds
+        if self._server.is_draining:  # its handshake was under way when the drain began
+            self._reader.is_last = True
+            self.expires_at = monotonic() + limits.closing_seconds
+        if not self._server.admit(self):
+            self._reader.finish()
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, and answer the requests that are whole now."""
+        reader = self._reader
+        if reader.is_finished:
+            return  # nothing that comes after the last request matters
+        now = monotonic()
+        reader.feed(data, now)
+        if reader.requests and self._task is None:
+            self._answer_requests()
+        if reader.is_reading or reader.requests or reader.refusal is not None or self._task is not None:
+            self._settle(now)
+        else:
+            self.expires_at = now + self._idle_seconds
+
+    def eof_received(self) -> bool:
+        """Take no more requests. Without TLS a client may end its side and still wait for the answer."""
+        transport = self._transport
+        self._reader.finish()
+        if transport is None or transport.get_extra_info("ssl_object") is not None:
+            return False
+        self._server.loop.call_soon(self._close_if_done)  # behind the answers of this turn
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the work that nobody waits for any more."""
+        self._transport = None
+        self._server.forget(self)
+        self._reader.finish()
+        self._reader.requests.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        """Answer no more: the client does not read."""
+        self._is_writing_paused = True
+        self._settle(monotonic())
+
+    def resume_writing(self) -> None:
+        """Answer what has waited."""
+        self._is_writing_paused = False
+        self._go_on()
+
+    # The server calls these.
+
+    def shutdown(self) -> None:
+        """Close after the requests that have come, or have begun to come, are answered. uvicorn calls this at drain."""
+        if self._reader.is_reading:
+            self._reader.is_last = True
+        else:
+            self._reader.finish()
+            self._server.loop.call_soon(self._close_if_done)
+
+    def write(self, payload: bytes, *, is_last: bool) -> None:
+        """Send an answer that may leave."""
+        transport = self._transport
+        if transport is None:
+            return
+        transport.write(payload)
+        if is_last:
+            self._end(transport)
+
+    def expire(self, now: float) -> None:
+        """End what has lasted too long."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._is_closing:
+            transport.abort()
+        elif self._reader.is_reading:
+            self._reader.refuse(Refusal.TOO_SLOW)
+            self._settle(now)
+        else:
+            self._close(transport)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Helpers, in order of use.
+
+    def _answer_requests(self) -> None:
+        requests = self._reader.requests
+        while requests and self._task is None and not self._is_writing_paused:
+            request = requests.popleft()
+            coroutine = self._answer(request)
+            try:
+                waiting_for = coroutine.send(None)
+            except StopIteration as end:
+                self._send(request, end.value)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # a fault of one request stays with it
+                self._send(request, self._failed(error))
+            else:
+                self._answering = request
+                self._task = task = self._server.loop.create_task(carry_on(coroutine, waiting_for))
+                self._server.tasks.add(task)
+                # Not at the end of the task itself: the next request must not run inside this one's task.
+                task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[HttpResponse]) -> None:
+        self._server.tasks.discard(task)
+        self._task = None
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if self._transport is None:
+            return
+        self._send(self._answering, task.result() if error is None else self._failed(error))
+        self._go_on()
+
+    def _failed(self, error: BaseException) -> HttpResponse:
+        _log.error("an answer could not be made: the service raised %s", type(error).__name__, exc_info=error)
+        return self._server.service.answer_failed()
+
+    def _send(self, request: HttpRequest, response: HttpResponse) -> None:
+        reader = self._reader
+        is_last = reader.is_finished and not reader.requests and reader.refusal is None
+        is_head = request.method == b"HEAD"
+        self._release.add(
+            self, self._encode(response, closes=is_last, is_head=is_head), is_last=is_last, is_head=is_head
+        )
+
+    def _go_on(self) -> None:
+        self._answer_requests()
+        self._settle(monotonic())
+
+    def _settle(self, now: float) -> None:
+        """Decide what comes next where it is not simply the next request."""
+        reader = self._reader
+        self._control_reading()
+        if self._task is not None:
+            self.expires_at = _NEVER  # the service answers in time
+        elif reader.requests:
+            self.expires_at = now + self._idle_seconds  # the client does not read its answers
+        elif reader.is_reading:
+            self.expires_at = reader.gives_up_at()
+            if reader.awaits_continue:
+                self._server.loop.call_soon(self._invite_body)  # behind the answers of this turn
+        elif reader.refusal is not None:
+            self._refuse(reader.refusal)
+        elif not reader.is_finished:
+            self.expires_at = now + self._idle_seconds
+
+    def _control_reading(self) -> None:
+        too_much = self._is_writing_paused or len(self._reader.requests) >= self._server.limits.pipelined_requests
+        if self._transport is None or too_much == self._is_reading_paused:
+            return
+        self._is_reading_paused = too_much
+        if too_much:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _invite_body(self) -> None:
+        if self._reader.awaits_continue:
+            self._reader.awaits_continue = False
+            self.write(CONTINUE, is_last=False)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if self._is_refused:
+            return
+        self._is_refused = True
+        try:
+            response = self._server.service.refuse(refusal, self._reader.peer)
+        except Exception as error:  # noqa: BLE001  # a fault of one request stays with it
+            response = self._failed(error)
+        self._release.add(self, self._encode(response, closes=True), is_last=True)
+
+    def _close_if_done(self) -> None:
+        if self._transport is not None and self._task is None and not self._reader.requests:
+            self._end(self._transport)
+
+    def _end(self, transport: asyncio.Transport) -> None:
+        if self._is_refused and not self._is_closing:
+            # The client may still be sending. To close now would reset the connection, and the refusal with it.
+            self.expires_at = monotonic() + self._server.limits.closing_seconds
+        else:
+            self._close(transport)
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        self._reader.finish()
+        self._is_closing = True
+        self.expires_at = monotonic() + self._server.limits.closing_seconds
+        transport.close()

@@ -1,0 +1,77 @@
+"""What the connections of one listening address share: the service, the limits, the sweep."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from hyok.transport.connection import HttpConnection
+from hyok.transport.limits import Limits, TimeBudget
+from hyok.transport.messages import HttpResponse, HttpService
+from hyok.transport.release import AnswerRelease
+from hyok.transport.responses import ResponseEncoder
+
+_LONGEST_SWEEP_SECONDS = 1.0  # the `date` header must be right to the second
+_SHORTEST_SWEEP_SECONDS = 0.02
+
+
+class HttpServer:
+    """Serves one `HttpService` over HTTP/1.1. Made inside the running loop that serves it."""
+
+    def __init__(self, service: HttpService, *, limits: Limits, budget: TimeBudget) -> None:
+        self.service = service
+        self.limits = limits
+        self.budget = budget
+        self.loop = asyncio.get_running_loop()
+        self.encoder = ResponseEncoder(time.time())
+        self.release = AnswerRelease(service, self.encoder, self.loop)
+        self.connections: set[HttpConnection] = set()
+        self.tasks: set[asyncio.Task[HttpResponse]] = set()
+        """The answers that wait for something."""
+        self.is_draining = False
+        """No new connections; those there are close after their answers."""
+        self._per_address: Counter[str] = Counter()
+        self._is_sweeping = False
+        self._sweep_seconds = _sweep_seconds(limits)
+
+    def open_connection(self) -> HttpConnection:
+        """Return the protocol for a connection that was just accepted."""
+        return HttpConnection(self)
+
+    def admit(self, connection: HttpConnection) -> bool:
+        """Count a connection; False if there are too many, in all or from its address."""
+        if not self._is_sweeping:
+            self._is_sweeping = True
+            self._sweep_later()
+        self.connections.add(connection)
+        self._per_address[connection.address] += 1
+        return (
+            len(self.connections) <= self.limits.connections
+            and self._per_address[connection.address] <= self.limits.connections_per_address
+        )
+
+    def forget(self, connection: HttpConnection) -> None:
+        """Count a connection no more."""
+        self.connections.discard(connection)
+        self._per_address[connection.address] -= 1
+        if not self._per_address[connection.address]:
+            del self._per_address[connection.address]
+
+    def _sweep_later(self) -> None:
+        self.encoder.set_date(time.time())
+        self.loop.call_later(self._sweep_seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        # One timer for all connections: their timeouts are coarse and cost a request nothing.
+        now = time.monotonic()
+        for connection in [each for each in self.connections if each.expires_at <= now]:
+            connection.expire(now)
+        self._is_sweeping = bool(self.connections)
+        if self._is_sweeping:
+            self._sweep_later()
+
+
+def _sweep_seconds(limits: Limits) -> float:
+    shortest = min(limits.head_seconds, limits.message_seconds, limits.idle_seconds, limits.closing_seconds)
+    return max(_SHORTEST_SWEEP_SECONDS, min(_LONGEST_SWEEP_SECONDS, shortest / 4))

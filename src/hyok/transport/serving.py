@@ -1,0 +1,145 @@
+"""From endpoints to running servers: start, drain, stop. uvicorn keeps the sockets, the protocol is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+import ssl
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
+
+import uvicorn
+import uvloop
+
+from hyok.transport.limits import Limits, TimeBudget
+from hyok.transport.messages import HttpService
+from hyok.transport.server import HttpServer
+from hyok.transport.sockets import Address, address_of, listen
+
+T = TypeVar("T")
+_log = logging.getLogger("hyok.transport")
+_DEFAULT_LIMITS = Limits()
+_DEFAULT_BUDGET = TimeBudget()
+
+
+class Endpoint(NamedTuple):
+    """One service at one address."""
+
+    name: str
+    address: Address
+    """Port 0 takes a free one."""
+    service: HttpService
+    tls: ssl.SSLContext | None
+    limits: Limits = _DEFAULT_LIMITS
+    budget: TimeBudget = _DEFAULT_BUDGET
+
+
+class Running:
+    """Servers that take requests."""
+
+    def __init__(self, addresses: Mapping[str, Address]) -> None:
+        self._addresses = addresses
+
+    def address(self, name: str) -> Address:
+        """Return where the endpoint of this name really listens."""
+        return self._addresses[name]
+
+
+@contextlib.asynccontextmanager
+async def serve(endpoints: Sequence[Endpoint], *, drain_seconds: float = 5.0) -> AsyncIterator[Running]:
+    """Serve until the block ends; then answer what has come, for `drain_seconds` at most, and close.
+
+    All sockets are bound before any server starts. Raises OperatorError if one cannot be had.
+    """
+    with contextlib.ExitStack() as sockets:
+        listeners = {each.name: sockets.enter_context(listen(each.address)) for each in endpoints}
+        servers = [_UvicornServer(each, listeners[each.name]) for each in endpoints]
+        try:
+            for server in servers:
+                await server.start()
+            yield Running({name: address_of(listener) for name, listener in listeners.items()})
+        finally:
+            await asyncio.gather(*(server.stop(drain_seconds) for server in servers if server.started))
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a whole program on uvloop, with as many open files as the system lets it have."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return uvloop.run(main)
+
+
+class _UvicornServer(uvicorn.Server):
+    """uvicorn's server of one socket, without its signal handlers, its log and its loop that looks around."""
+
+    def __init__(self, endpoint: Endpoint, listener: socket.socket) -> None:
+        self._endpoint = endpoint
+        self._listener = listener
+        self._http = HttpServer(endpoint.service, limits=endpoint.limits, budget=endpoint.budget)
+        super().__init__(
+            uvicorn.Config(
+                _no_application,
+                http=cast("type[asyncio.Protocol]", self._open_connection),
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level=logging.CRITICAL,
+                access_log=False,
+                proxy_headers=False,
+            )
+        )
+        # One set of each, so that uvicorn's drain waits for our connections and answers.
+        self.server_state.connections = cast("set[Any]", self._http.connections)
+        self.server_state.tasks = cast("set[Any]", self._http.tasks)
+
+    async def start(self) -> None:
+        """Take connections from now on."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup([self._listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen as uvicorn does, with the time-outs for TLS that it does not let one set."""
+        tls, limits = self._endpoint.tls, self._endpoint.limits
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self._http.open_connection,
+                sock=each,
+                ssl=tls,
+                ssl_handshake_timeout=limits.handshake_seconds if tls else None,
+                ssl_shutdown_timeout=limits.closing_seconds if tls else None,
+            )
+            for each in sockets or []
+        ]
+        self.started = True
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Take no more connections, answer what has come, close; cut what takes longer."""
+        self._http.is_draining = True
+        try:
+            async with asyncio.timeout(drain_seconds):
+                await self.shutdown([self._listener])
+        except TimeoutError:
+            connections = list(self._http.connections)
+            _log.warning(
+                "%s: %d connections were cut, %g s after the stop began",
+                self._endpoint.name,
+                len(connections),
+                drain_seconds,
+            )
+            for connection in connections:
+                connection.abort()
+            if self._http.tasks:
+                await asyncio.wait(self._http.tasks)
+
+    def _open_connection(self, **_: object) -> asyncio.Protocol:
+        return self._http.open_connection()
+
+
+async def _no_application(*_: object) -> None:
+    """Stand where uvicorn expects an ASGI application; our protocol never calls one."""

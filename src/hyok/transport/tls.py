@@ -1,0 +1,158 @@
+"""TLS on both sides: which versions and suites, whose certificates.
+
+TLS 1.2 with exactly the two suites that the XKS proxy API names, and TLS 1.3. Python cannot take
+TLS_AES_128_GCM_SHA256 out of TLS 1.3; the server picks AES-256 wherever the client has it.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from hyok.errors import OperatorError
+from hyok.transport.pem import PemSource, load_authorities, load_key_pair
+
+_log = logging.getLogger("hyok.transport")
+_TLS12_SUITES = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
+_MOST_SESSIONS = 64
+
+
+class TlsSetup(NamedTuple):
+    """A context that is ready for use, and what is to know about its own certificate."""
+
+    context: ssl.SSLContext
+    expires_at: float | None
+    """When its certificate expires, in Unix seconds; None without one."""
+    warnings: tuple[str, ...]
+    """For the operator."""
+
+
+class KeyPair(NamedTuple):
+    """A certificate with its issuers, and its private key."""
+
+    certificate_chain: PemSource
+    private_key: PemSource
+
+
+class ClientCertificates(NamedTuple):
+    """Which clients a server lets in: mutual TLS."""
+
+    authorities: PemSource
+    subjects: frozenset[str]
+    """Common names, compared exactly. AWS KMS: `cks.kms.<region>.amazonaws.com`."""
+
+
+def server_context(key_pair: KeyPair, client_certificates: ClientCertificates | None = None) -> TlsSetup:
+    """Make a server's context. Raises OperatorError that names the source and what is wrong with it.
+
+    With `client_certificates` a handshake fails unless the client shows a certificate of one of the authorities whose
+    common name is one of the subjects (XKS API, mutual TLS: such a client must not get past the handshake).
+    """
+    context = _strict_context(ssl.PROTOCOL_TLS_SERVER)
+    context.num_tickets = 1
+    state = load_key_pair(context, *key_pair)
+    if client_certificates is not None:
+        _require_certificates(context, client_certificates)
+    return TlsSetup(context, state.expires_at, state.warnings)
+
+
+def client_context(authorities: PemSource | None = None, key_pair: KeyPair | None = None) -> TlsSetup:
+    """Make a client's context: it trusts the authorities, or the system's, and checks the server's name.
+
+    With `key_pair` it can show a certificate of its own. It takes up earlier sessions with the same server.
+    """
+    context = _strict_context(ssl.PROTOCOL_TLS_CLIENT)
+    if authorities is None:
+        context.load_default_certs()
+    else:
+        load_authorities(context, authorities)
+    context.sslobject_class = _resuming_class()
+    if key_pair is None:
+        return TlsSetup(context, None, ())
+    state = load_key_pair(context, *key_pair)
+    return TlsSetup(context, state.expires_at, state.warnings)
+
+
+def common_name(certificate: Mapping[str, object] | None) -> str:
+    """Return the one common name in a certificate as `SSLObject.getpeercert` gives it; nothing if not exactly one."""
+    subject = (certificate or {}).get("subject")
+    if not isinstance(subject, tuple):
+        return ""
+    names = [str(value) for attributes in subject for key, value in attributes if key == "commonName"]
+    return names[0] if len(names) == 1 else ""
+
+
+class ResumingTls(ssl.SSLObject):
+    """A client's TLS that takes up the last session with the same server."""
+
+    sessions: ClassVar[dict[str, ssl.SSLSession]]
+    _is_begun = False
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake; before its first step, offer the session."""
+        if not self._is_begun:
+            self._is_begun = True
+            self.session = self.sessions.get(str(self.server_hostname))
+        super().do_handshake()
+        _refuse_expired(self)
+
+    def keep_session(self) -> None:
+        """Remember the session. TLS 1.3 has none until some of the server's data was read."""
+        session = self.session
+        if session is not None and session.has_ticket:
+            if len(self.sessions) >= _MOST_SESSIONS:
+                self.sessions.clear()
+            self.sessions[str(self.server_hostname)] = session
+
+
+def _strict_context(protocol: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_TLS12_SUITES)
+    context.set_alpn_protocols(["http/1.1"])
+    # Renegotiation would let a client change who it is; compression leaks what it compresses.
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    return context
+
+
+def _require_certificates(context: ssl.SSLContext, certificates: ClientCertificates) -> None:
+    if not certificates.subjects:
+        raise OperatorError(
+            f"client certificates of {certificates.authorities.name} are asked for, but no subject is: name the common "
+            "names to let in, for example cks.kms.eu-central-1.amazonaws.com"
+        )
+    load_authorities(context, certificates.authorities)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.sslobject_class = _subject_checking_class(certificates.subjects)
+
+
+def _subject_checking_class(subjects: frozenset[str]) -> type[ssl.SSLObject]:
+    # OpenSSL's own name check prefers the alternative names and would let a wrong common name through.
+    class SubjectCheckingTls(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            name = common_name(self.getpeercert())
+            if name not in subjects:
+                _log.warning("a TLS client was refused: its certificate's common name %r is not let in", name)
+                raise ssl.SSLCertVerificationError(1, f"client certificate's common name {name!r} is not let in")
+            _refuse_expired(self)
+
+    return SubjectCheckingTls
+
+
+def _resuming_class() -> type[ResumingTls]:
+    class ResumingTlsOfContext(ResumingTls):
+        sessions: ClassVar[dict[str, ssl.SSLSession]] = {}
+
+    return ResumingTlsOfContext
+
+
+def _refuse_expired(connection: ssl.SSLObject) -> None:
+    # A resumed session skips OpenSSL's check of the peer's certificate, which may have expired since.
+    certificate = connection.getpeercert()
+    expires = (certificate or {}).get("notAfter")
+    if isinstance(expires, str) and ssl.cert_time_to_seconds(expires) <= time.time():
+        raise ssl.SSLCertVerificationError(1, f"the peer's certificate expired on {expires}")
