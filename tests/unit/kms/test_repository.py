@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from hyok.kms.backing_keys import SealedBackingKey
+from hyok.kms.key_names import alias_arn
+from hyok.kms.repository import (
+    StaleMemoryError,
+    StoredKeys,
+    delete_alias,
+    delete_key,
+    insert_alias,
+    insert_key,
+    load_keys,
+    update_alias,
+    update_key,
+)
+from hyok.kms.values import Alias, KeyState, Tag
+from hyok.storage.changes import ChangeKind, changes_since
+from hyok.storage.engine import Storage, open_storage
+from hyok.storage.errors import StorageError
+from hyok.storage.schema import Side, backing_keys
+from tests.unit.kms.examples import EXTERNAL_KEY, ORDINARY_KEY
+from tests.unit.kms.running import ACCOUNT, REGION
+
+KEY = replace(ORDINARY_KEY, tags=(Tag("a", "1"), Tag("b", "")), description="ü")
+BACKING_KEY = SealedBackingKey(KEY.key_id, 1, b"sealed" * 10 + b"!")
+ALIAS = Alias(ACCOUNT, REGION, "alias/a", alias_arn(ACCOUNT, REGION, "alias/a"), KEY.key_id, 1.0, 1.0)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    opened = open_storage(f"sqlite:///{tmp_path / 'kms.db'}", Side.KMS)
+    with opened.transaction() as connection:
+        insert_key(connection, KEY, BACKING_KEY, at=5.0)
+        insert_alias(connection, ALIAS)
+    yield opened
+    opened.close()
+
+
+def loaded(storage: Storage) -> StoredKeys:
+    with storage.reading() as connection:
+        return load_keys(connection)
+
+
+def test_what_was_written_is_read_back(storage: Storage) -> None:
+    assert loaded(storage) == StoredKeys((KEY,), (BACKING_KEY,), (ALIAS,))
+
+
+def test_a_key_is_updated_from_the_state_it_is_known_in(storage: Storage) -> None:
+    pending = replace(KEY, state=KeyState.PENDING_DELETION, deletion_date=9.5)
+    with storage.transaction() as connection:
+        update_key(connection, pending, was=KEY, at=6.0)
+    assert loaded(storage).keys == (pending,)
+    with pytest.raises(StaleMemoryError), storage.transaction() as connection:
+        update_key(connection, replace(KEY, state=KeyState.DISABLED), was=KEY, at=7.0)
+    assert loaded(storage).keys == (pending,)
+
+
+def test_a_deleted_key_takes_aliases_and_material_with_it(storage: Storage) -> None:
+    with storage.transaction() as connection:
+        delete_key(connection, KEY, at=6.0)
+    assert loaded(storage) == StoredKeys((), (), ())
+
+
+def test_a_key_whose_deletion_was_cancelled_meanwhile_keeps_its_material(storage: Storage) -> None:
+    pending = replace(KEY, state=KeyState.PENDING_DELETION, deletion_date=9.5)
+    with pytest.raises(StaleMemoryError), storage.transaction() as connection:
+        delete_key(connection, pending, at=6.0)
+    assert loaded(storage) == StoredKeys((KEY,), (BACKING_KEY,), (ALIAS,))
+
+
+def test_deleted_material_is_nowhere_in_the_database_file(storage: Storage, tmp_path: Path) -> None:
+    def checkpointed() -> bytes:
+        with storage.transaction() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        raw = storage._reader.raw_connection()
+        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw.close()
+        return (tmp_path / "kms.db").read_bytes()
+
+    assert BACKING_KEY.sealed_material in checkpointed()
+    with storage.transaction() as connection:
+        delete_key(connection, KEY, at=6.0)
+    assert BACKING_KEY.sealed_material not in checkpointed()
+
+
+def test_one_external_key_is_tied_once_whatever_the_memory_believes(storage: Storage) -> None:
+    with pytest.raises(StorageError), storage.transaction() as connection:
+        insert_key(connection, EXTERNAL_KEY, BACKING_KEY, at=6.0)  # there is no such store
+    assert len(loaded(storage).keys) == 1
+
+
+def test_an_alias_moves_from_the_key_it_is_known_to_point_at(storage: Storage) -> None:
+    other = replace(KEY, key_id=EXTERNAL_KEY.key_id, arn=EXTERNAL_KEY.arn)
+    moved = ALIAS._replace(key_id=other.key_id, updated_at=6.0)
+    with storage.transaction() as connection:
+        insert_key(connection, other, BACKING_KEY._replace(key_id=other.key_id), at=5.5)
+        update_alias(connection, moved, was=ALIAS)
+    assert loaded(storage).aliases == (moved,)
+    with pytest.raises(StaleMemoryError), storage.transaction() as connection:
+        delete_alias(connection, ALIAS, at=7.0)
+    with storage.transaction() as connection:
+        delete_alias(connection, moved, at=7.0)
+    assert loaded(storage).aliases == ()
+
+
+def test_every_write_leaves_its_change(storage: Storage) -> None:
+    with storage.transaction() as connection:
+        update_key(connection, replace(KEY, state=KeyState.DISABLED), was=KEY, at=6.0)
+        delete_alias(connection, ALIAS, at=7.0)
+        changes = changes_since(connection, 0)
+    assert [(change.kind, change.subject, change.at) for change in changes] == [
+        (ChangeKind.KEY, KEY.key_id, 5.0),
+        (ChangeKind.ALIAS, f"{ACCOUNT}/{REGION}/alias/a", 1.0),
+        (ChangeKind.KEY, KEY.key_id, 6.0),
+        (ChangeKind.ALIAS, f"{ACCOUNT}/{REGION}/alias/a", 7.0),
+    ]
+
+
+def test_a_write_that_fails_leaves_nothing(storage: Storage) -> None:
+    with pytest.raises(StorageError), storage.transaction() as connection:
+        insert_key(connection, replace(KEY, key_id="another", arn="another"), BACKING_KEY, at=6.0)
+    with storage.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(backing_keys)) == 1
+    assert len(loaded(storage).keys) == 1
