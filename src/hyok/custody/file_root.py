@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import secrets
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -27,23 +27,13 @@ def create_file_root(path: Path) -> RootKey:
     key = os.urandom(ROOT_KEY_BYTES)
     try:
         create_directory(path.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _write_new_file(path, _FORMAT + b" " + base64.b64encode(key) + b"\n")
     except FileExistsError as error:
         raise OperatorError(
             f"the root key file {path} exists already and is never overwritten: everything under it would be lost"
         ) from error
     except OSError as error:
         raise _unusable(path, "created", error) from error
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(_FORMAT + b" " + base64.b64encode(key) + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-        sync_directory(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            path.unlink()  # half a key would only be mistaken for one
-        raise _unusable(path, "written", error) from error
     return LocalRootKey(Secret(key))
 
 
@@ -83,6 +73,21 @@ def parse_root_key(content: bytes, *, location: str) -> Secret:
             f"the root key in {location} is not {ROOT_KEY_BYTES} bytes in plain Base64 ({len(encoded)} characters)"
         )
     return Secret(key)
+
+
+def _write_new_file(path: Path, content: bytes) -> None:
+    # Written and synced under another name first: a process killed on the way leaves no half a key under this one.
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.link(draft, path)  # unlike a rename, never takes another file's place
+    finally:
+        draft.unlink()
+    sync_directory(path.parent)
 
 
 def _unusable(path: Path, verb: str, error: OSError) -> OperatorError:

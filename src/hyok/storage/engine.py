@@ -25,7 +25,7 @@ from hyok.storage.schema import Side
 
 T = TypeVar("T")
 
-CONNECTION_PRAGMAS: Final = (
+CONNECTION_PRAGMAS: Final[tuple[str, ...]] = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",

@@ -53,7 +53,8 @@ def test_file_and_directory_are_synced(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "fsync", fsync)
     create_file_root(tmp_path / "root")
-    assert synced == [str(tmp_path / "root"), str(tmp_path)]
+    assert [Path(path).parent for path in synced] == [tmp_path, tmp_path.parent]
+    assert synced[1] == str(tmp_path)
 
 
 def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
@@ -62,6 +63,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="exists already and is never overwritten"):
         create_file_root(tmp_path / "root")
     assert (tmp_path / "root").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_half_a_key_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,9 +71,9 @@ def test_half_a_key_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OperatorError, match="cannot be written: No space left"):
+    with pytest.raises(OperatorError, match="cannot be created: No space left"):
         create_file_root(tmp_path / "root")
-    assert not (tmp_path / "root").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

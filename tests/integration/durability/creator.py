@@ -1,0 +1,98 @@
+"""Creates and rotates keys without end and acknowledges each on stdout; the tests kill it.
+
+`python -m tests.integration.durability.creator DIRECTORY COUNT [PRAGMA]` makes COUNT keys and ends; PRAGMA is run on
+each connection, to show what a weaker setting loses. Without arguments it forks a process for each directory named on
+stdin, which makes keys until it is killed: the modules are then loaded once for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sys
+from pathlib import Path
+
+from hyok.administration.keys import create_key, rotate_key
+from hyok.clock import NO_DEADLINE, SystemClock
+from hyok.custody.file_root import create_file_root, open_file_root
+from hyok.custody.safe import Safe, open_safe
+from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
+from hyok.storage import engine
+from hyok.storage.changes import Change, ChangeKind
+from hyok.storage.engine import Storage, open_storage
+from hyok.storage.schema import Side
+
+PROBE = b"a value sealed before the kill"
+
+
+def open_all(directory: Path) -> tuple[Storage, Safe]:
+    """Open the storage and its safe as a service does, made at the first start."""
+    root_path = directory / "root"
+    root = open_file_root(root_path) if root_path.exists() else create_file_root(root_path)
+    storage = open_storage(f"sqlite:///{directory}/hyok.db", Side.HOLDER)
+    return storage, open_safe(storage, root)
+
+
+def make_keys(directory: Path, count: int | None) -> None:
+    """Make keys, each acknowledged by a line, then probed: a value is sealed under it and printed.
+
+    Every third key is rotated, which is acknowledged and probed too.
+    """
+    storage, safe = open_all(directory)
+    administrator = EmbeddedKeyAdministrator(storage, safe, SystemClock())
+    manager = EmbeddedKeyManager(storage, safe)
+    for number in itertools.count() if count is None else range(count):
+        key_id = f"key-{os.getpid()}-{number}"
+        acknowledge(f"created {key_id} {create_key(administrator, key_id).active_version}")
+        probe(manager, key_id)
+        if number % 3 == 0:
+            acknowledge(f"rotated {key_id} {rotate_key(administrator, key_id).active_version}")
+            probe(manager, key_id)
+    storage.close()
+
+
+def acknowledge(line: str) -> None:
+    """Write one line with one system call, so that it is there whole or not at all."""
+    os.write(1, line.encode() + b"\n")
+
+
+def probe(manager: EmbeddedKeyManager, key_id: str) -> None:
+    """Seal a value under the key's newest version."""
+
+    async def seal() -> str:
+        await manager.apply([Change(0, ChangeKind.EMBEDDED_KEY, key_id, 0.0)])
+        version = await manager.active_version(key_id, NO_DEADLINE)
+        sealed = await manager.encrypt(version, PROBE, b"", NO_DEADLINE)
+        return " ".join((key_id, str(version.number), sealed.ciphertext.hex(), sealed.iv.hex(), sealed.tag.hex()))
+
+    acknowledge(f"sealed {asyncio.run(seal())}")
+
+
+def fork_on_demand() -> None:
+    """For each directory named on stdin, fork a maker of keys, and say its process id on stderr."""
+    for line in sys.stdin:
+        process_id = os.fork()
+        if process_id == 0:
+            make_keys(Path(line.strip()), None)
+            os._exit(0)
+        os.write(2, b"%d\n" % process_id)
+        os.waitpid(process_id, 0)
+        os.write(2, b"gone\n")
+
+
+def main(arguments: list[str]) -> None:
+    """Run as the module's docstring says."""
+    match arguments:
+        case [directory, count]:
+            make_keys(Path(directory), int(count))
+        case [directory, count, pragma]:
+            engine.CONNECTION_PRAGMAS = (*engine.CONNECTION_PRAGMAS, pragma)  # type: ignore[misc]  # this process's alone
+            make_keys(Path(directory), int(count))
+        case _:
+            fork_on_demand()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
