@@ -1,0 +1,93 @@
+"""Strict reading of one kind of message.
+
+On top of what msgspec checks while it decodes:
+
+* Base64 must be canonical. msgspec refuses white space, URL-safe characters and wrong padding, but takes any bits after
+  the last byte; where a value has padding, its text is read a second time to look at them.
+* `null` means absent, as in the JSON of many a client; it makes a required field missing.
+* A member that is repeated counts as its last value, for `codec.extra_metadata` too. The body is signed as a whole, so
+  nobody but the signer can repeat one.
+* What is wrong is said in words of ours, which name the field and what was expected and never hold a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.json import Decoder
+from msgspec.structs import astuple, fields
+
+from hyok.errors import HyokError
+from hyok.xks.faults import BASE64_REQUIREMENT, describe_fault
+
+MessageT = TypeVar("MessageT", bound=Struct)
+
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_LAST_BEFORE_ONE_PAD: Final = frozenset("AEIMQUYcgkosw048")
+"""The Base64 characters whose last two bits are zero."""
+_LAST_BEFORE_TWO_PADS: Final = frozenset("AQgw")
+"""The Base64 characters whose last four bits are zero."""
+
+
+class MessageReader(Generic[MessageT]):
+    """Reads messages of one type; `refuse` makes the error to raise from what is wrong with a body."""
+
+    __slots__ = ("_base64_fields", "_decode", "_decode_texts", "_message_type", "_refuse", "_texts")
+
+    def __init__(self, message_type: type[MessageT], refuse: Callable[[str], HyokError]) -> None:
+        binary = [field for field in fields(message_type) if field.type is bytes]
+        self._message_type = message_type
+        self._texts = msgspec.defstruct("Texts", [(field.name, str, "") for field in binary], rename="camel")
+        self._base64_fields = tuple(field.name for field in binary)
+        self._decode = Decoder(message_type).decode
+        self._decode_texts = Decoder(self._texts).decode
+        self._refuse = refuse
+
+    def read(self, body: bytes) -> MessageT:
+        """Read a message."""
+        try:
+            message = self._decode(body)
+            if not body.isascii():
+                body.decode()  # in what it skips, msgspec does not look at the UTF-8
+        except _UNREADABLE:
+            return self._read_again(body)
+        for name in self._base64_fields:
+            if len(getattr(message, name)) % 3:
+                self._refuse_stray_bits(self._decode_texts(body))
+                break
+        return message
+
+    def _read_again(self, body: bytes) -> MessageT:
+        """Read a message without its nulls, or say what is wrong with it."""
+        # The causes are cut off: some of them quote the body.
+        try:
+            content = _drop_nulls(msgspec.json.decode(body))
+        except _UNREADABLE:
+            raise self._refuse("the body is not readable JSON") from None
+        try:
+            message = msgspec.convert(content, self._message_type)
+        except msgspec.ValidationError:
+            raise self._refuse(describe_fault(self._message_type, content)) from None
+        self._refuse_stray_bits(msgspec.convert(content, self._texts))
+        return message
+
+    def _refuse_stray_bits(self, texts: Struct) -> None:
+        for text in astuple(texts):
+            if text[-1:] == "=" and _has_stray_bits(text):
+                name = next(field.encode_name for field in fields(texts) if getattr(texts, field.name) == text)
+                raise self._refuse(f"{name} {BASE64_REQUIREMENT}")
+
+
+def _drop_nulls(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _drop_nulls(member) for name, member in value.items() if member is not None}
+    return value
+
+
+def _has_stray_bits(padded: str) -> bool:
+    if padded[-2] == "=":
+        return padded[-3] not in _LAST_BEFORE_TWO_PADS
+    return padded[-2] not in _LAST_BEFORE_ONE_PAD
