@@ -12,6 +12,7 @@ import msgspec
 from hyok.config.origins import EffectiveSetting, Origin, OriginKind
 from hyok.config.reading import SettingsReader
 from hyok.config.settings import (
+    EmbeddedKeyManagerSettings,
     FileSettings,
     KeyManagerSettings,
     KmsSettings,
@@ -98,10 +99,21 @@ def build_configuration(
     )
     reader = SettingsReader(file.parent if file is not None else Path.cwd())
     settings = reader.read_section(tables, FileSettings, path="", origin=origin)
+    _refuse_second_embedded(settings.key_managers, name=origin.name)
     if settings.kms is not None:
         _refuse_halves(settings.kms, name=origin.name)
     refuse_shared_sides(settings, environment, name=origin.name)
     return Configuration(**msgspec.structs.asdict(settings), file=file, effective=tuple(reader.effective))
+
+
+def _refuse_second_embedded(key_managers: Mapping[str, KeyManagerSettings], *, name: str) -> None:
+    """The embedded key manager's keys are those of [storage]: two would be one under two names."""
+    embedded = [manager for manager, settings in key_managers.items() if type(settings) is EmbeddedKeyManagerSettings]
+    if len(embedded) > 1:
+        raise OperatorError(
+            f'{name}: key_managers.{" and key_managers.".join(embedded)} are all of the kind "embedded"; there can be '
+            "one, because its keys are those of [storage]"
+        )
 
 
 def _refuse_halves(kms: KmsSettings, *, name: str) -> None:

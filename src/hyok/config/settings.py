@@ -136,11 +136,20 @@ class KmsSettings(Settings, frozen=True, kw_only=True):
         None
     )
     account: Annotated[
-        AccountId, About("The AWS account it plays; stands in every ARN.", '"123456789012"', "12 digits in quotes")
+        AccountId,
+        About(
+            "The AWS account of callers whose access key id is not itself an account id.",
+            '"123456789012"',
+            "12 digits in quotes",
+        ),
     ]
     region: Annotated[
         RegionName,
-        About("The Region it plays; stands in every ARN.", '"eu-central-1"', 'a Region such as "eu-central-1"'),
+        About(
+            "The Region it is in; a call whose signature names another is served there.",
+            '"eu-central-1"',
+            'a Region such as "eu-central-1"',
+        ),
     ]
     xks_authorities: Annotated[
         FileReference | None,

@@ -162,6 +162,15 @@ def test_a_certificate_without_its_key_is_refused(tmp_path: Path, setting: str, 
     assert str(raised.value) == f"{tmp_path}/hyok.toml: {message}"
 
 
+def test_a_second_embedded_key_manager_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError) as raised:
+        load(tmp_path, HOLDER + '[key_managers.more]\nkind = "embedded"')
+    assert str(raised.value) == (
+        f'{tmp_path}/hyok.toml: key_managers.software and key_managers.more are all of the kind "embedded"; there can '
+        "be one, because its keys are those of [storage]"
+    )
+
+
 def test_the_real_environment_does_not_reach_a_loaded_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

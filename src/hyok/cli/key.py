@@ -1,0 +1,203 @@
+"""`hyok key`: the keys of a key manager, and which of them a key store offers to AWS KMS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hyok.cli.key_listing import KeyListing, describe_listing, list_key_listings
+from hyok.cli.options import (
+    OutputFormat,
+    choose_key_manager,
+    configuration_option,
+    example,
+    key_manager_option,
+    opened_holder,
+    output_option,
+    yes_option,
+)
+from hyok.cli.output import confirm, format_time, print_document, print_facts, print_table
+
+if TYPE_CHECKING:
+    from hyok.assembly import Holder
+
+external_key_id_option = click.option(
+    "--as", "external_key_id", metavar="ID", help="The id by which AWS KMS knows it (XksKeyId); KEY_ID if left out."
+)
+
+
+@click.group(short_help="External keys: create, add, rotate, enable, disable.")
+def key() -> None:
+    """External keys: the keys of a key manager, and which of them a key store offers to AWS KMS.
+
+    A key that is in the key manager but not added to the key store does not exist for AWS KMS.
+    """
+
+
+@key.command(epilog=example("hyok key create payroll --keystore main"))
+@click.argument("key_id")
+@click.option("--keystore", metavar="NAME", help="Add it to this key store, too.")
+@external_key_id_option
+@key_manager_option
+@configuration_option
+@output_option
+def create(
+    key_id: str, keystore: str | None, external_key_id: str | None, key_manager: str | None, output: OutputFormat
+) -> None:
+    """Create an AES-256 key."""
+    from hyok.administration.keys import create_key
+    from hyok.administration.keystores import show_key_store
+
+    if external_key_id is not None and keystore is None:
+        raise click.UsageError("--as is how a key store calls the key; name the key store with --keystore")
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        if keystore is not None:
+            show_key_store(holder.storage, keystore)  # before a key is made that would then be in no key store
+        created = create_key(administrator, key_id)
+        if keystore is not None:
+            _add(holder, keystore, external_key_id or key_id, key_manager=manager, manager_key_id=key_id)
+        _print_key(describe_listing(holder, manager, created), output)
+
+
+@key.command(epilog=example("hyok key add payroll --keystore main --as payroll-eu"))
+@click.argument("key_id")
+@click.option("--keystore", metavar="NAME", required=True, help="The key store that is to offer it.")
+@external_key_id_option
+@key_manager_option
+@configuration_option
+@output_option
+def add(key_id: str, keystore: str, external_key_id: str | None, key_manager: str | None, output: OutputFormat) -> None:
+    """Add a key of the key manager to a key store."""
+    from hyok.administration.keys import show_key
+
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        managed = show_key(administrator, key_id)  # a typo would be a key that AWS KMS sees and nobody can use
+        _add(holder, keystore, external_key_id or key_id, key_manager=manager, manager_key_id=key_id)
+        _print_key(describe_listing(holder, manager, managed), output)
+
+
+@key.command("list", epilog=example("hyok key list --keystore main --output json"))
+@click.option("--keystore", metavar="NAME", help="Only the keys that this key store offers.")
+@click.option("--key-manager", metavar="NAME", help="Only the keys of this key manager.")
+@configuration_option
+@output_option
+def list_command(keystore: str | None, key_manager: str | None, output: OutputFormat) -> None:
+    """List the keys."""
+    with opened_holder() as holder:
+        if key_manager is not None:
+            choose_key_manager(holder, key_manager)
+        listings = list_key_listings(holder, keystore=keystore, key_manager=key_manager)
+    match output:
+        case OutputFormat.JSON:
+            print_document({"keys": [listing.document() for listing in listings]})
+        case OutputFormat.TEXT:
+            print_table(
+                ["KEY", "KEY MANAGER", "STATE", "VERSION", "OFFERED AS"],
+                [_row(listing) for listing in listings],
+                nothing="No keys; make one with `hyok key create`.",
+            )
+
+
+@key.command(epilog=example("hyok key show payroll"))
+@click.argument("key_id")
+@key_manager_option
+@configuration_option
+@output_option
+def show(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
+    """Show one key."""
+    from hyok.administration.keys import show_key
+
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        _print_key(describe_listing(holder, manager, show_key(administrator, key_id)), output)
+
+
+@key.command(epilog=example("hyok key enable payroll"))
+@click.argument("key_id")
+@key_manager_option
+@configuration_option
+@output_option
+def enable(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
+    """Allow use of a key again."""
+    from hyok.administration.keys import enable_key
+
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        _print_key(describe_listing(holder, manager, enable_key(administrator, key_id)), output)
+
+
+@key.command(epilog=example("hyok key disable payroll --yes"))
+@click.argument("key_id")
+@key_manager_option
+@yes_option
+@configuration_option
+@output_option
+def disable(key_id: str, key_manager: str | None, yes: bool, output: OutputFormat) -> None:
+    """Refuse all use of a key until it is enabled again."""
+    from hyok.administration.keys import disable_key, show_key
+
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        listing = describe_listing(holder, manager, show_key(administrator, key_id))
+        where = f" (offered as {', '.join(listing.external_ids)})" if listing.offered else ""
+        confirm(
+            f"Key {key_id}{where} will encrypt and decrypt nothing until it is enabled again: what AWS KMS protects "
+            "with it cannot be read meanwhile",
+            yes=yes,
+        )
+        _print_key(describe_listing(holder, manager, disable_key(administrator, key_id)), output)
+
+
+@key.command(epilog=example("hyok key rotate payroll"))
+@click.argument("key_id")
+@key_manager_option
+@configuration_option
+@output_option
+def rotate(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
+    """Add a version that encrypts from now on; older ones decrypt on."""
+    from hyok.administration.keys import rotate_key
+
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        _print_key(describe_listing(holder, manager, rotate_key(administrator, key_id)), output)
+
+
+def _add(holder: Holder, keystore: str, external_key_id: str, *, key_manager: str, manager_key_id: str) -> None:
+    from hyok.administration.external_keys import add_external_key
+
+    add_external_key(
+        holder.storage,
+        holder.clock,
+        key_store=keystore,
+        external_key_id=external_key_id,
+        key_manager=key_manager,
+        manager_key_id=manager_key_id,
+    )
+
+
+def _row(listing: KeyListing) -> list[str]:
+    version = "" if listing.managed is None else str(listing.managed.active_version)
+    return [listing.key_id, listing.key_manager, listing.state, version, " ".join(listing.external_ids)]
+
+
+def _print_key(listing: KeyListing, output: OutputFormat) -> None:
+    match output:
+        case OutputFormat.JSON:
+            print_document({"key": listing.document()})
+        case OutputFormat.TEXT:
+            managed = listing.managed
+            versions = "" if managed is None else f"{managed.active_version} of {managed.version_count}"
+            print_facts(
+                [
+                    ("Key", listing.key_id),
+                    ("Key manager", listing.key_manager),
+                    ("State", listing.state),
+                    ("Usages", " ".join(listing.usages)),
+                    ("Active version", versions),
+                    ("Created", "" if managed is None else format_time(managed.created_at) or ""),
+                    ("Offered as", " ".join(listing.external_ids) or "no key store has it; see hyok key add --help"),
+                ]
+            )

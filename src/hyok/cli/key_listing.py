@@ -1,0 +1,103 @@
+"""A key as `hyok key` shows it: what the key manager knows of it, and under which ids key stores offer it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from hyok.cli.output import format_time
+
+if TYPE_CHECKING:
+    from hyok.administration.external_keys import ExternalKey
+    from hyok.assembly import Holder
+    from hyok.keymanagers.interface import ManagedKey
+
+
+class KeyListing(NamedTuple):
+    """One key of one key manager."""
+
+    key_id: str
+    key_manager: str
+    managed: ManagedKey | None
+    """None if a key store offers a key that its manager does not show."""
+    offered: tuple[ExternalKey, ...]
+
+    @property
+    def state(self) -> str:
+        """The key's state in a word."""
+        if self.managed is None:
+            return "missing"
+        return "enabled" if self.managed.is_enabled else "disabled"
+
+    @property
+    def usages(self) -> list[str]:
+        """What the key may be used for, in the XKS proxy API's words."""
+        from hyok.keymanagers.interface import KeyUsage
+
+        return [] if self.managed is None else [usage.value for usage in KeyUsage if usage in self.managed.usages]
+
+    @property
+    def external_ids(self) -> list[str]:
+        """`key store/external key id` for each key store that offers it."""
+        return [f"{key.key_store}/{key.external_key_id}" for key in self.offered]
+
+    def document(self) -> dict[str, object]:
+        """Return the key under its stable names."""
+        managed = self.managed
+        return {
+            "key_id": self.key_id,
+            "key_manager": self.key_manager,
+            "state": self.state,
+            "active_version": None if managed is None else managed.active_version,
+            "version_count": None if managed is None else managed.version_count,
+            "usages": self.usages,
+            "created_at": None if managed is None else format_time(managed.created_at),
+            "external_keys": [
+                {"keystore": key.key_store, "external_key_id": key.external_key_id} for key in self.offered
+            ],
+        }
+
+
+def list_key_listings(
+    holder: Holder, *, keystore: str | None = None, key_manager: str | None = None
+) -> tuple[KeyListing, ...]:
+    """Return the keys of all key managers, or of one; with `keystore` only those that it offers.
+
+    NotDoneError if there is no such key store.
+    """
+    from hyok.administration.external_keys import list_external_keys
+    from hyok.administration.keys import list_keys
+    from hyok.administration.keystores import show_key_store
+
+    if keystore is not None:
+        show_key_store(holder.storage, keystore)
+    offered = defaultdict(list)
+    for external in list_external_keys(holder.storage):
+        offered[external.key_manager, external.manager_key_id].append(external)
+    managed = {
+        (manager, key.key_id): key
+        for manager, administrator in holder.key_administrators.items()
+        for key in list_keys(administrator)
+    }
+    listings = [
+        KeyListing(key_id, manager, managed.get((manager, key_id)), tuple(offered.get((manager, key_id), ())))
+        for manager, key_id in sorted(managed.keys() | offered.keys())
+    ]
+    return tuple(
+        listing
+        for listing in listings
+        if key_manager in (None, listing.key_manager)
+        and (keystore is None or any(key.key_store == keystore for key in listing.offered))
+    )
+
+
+def describe_listing(holder: Holder, key_manager: str, managed: ManagedKey) -> KeyListing:
+    """Return one key with the ids under which it is offered."""
+    from hyok.administration.external_keys import list_external_keys
+
+    offered = tuple(
+        key
+        for key in list_external_keys(holder.storage)
+        if (key.key_manager, key.manager_key_id) == (key_manager, managed.key_id)
+    )
+    return KeyListing(managed.key_id, key_manager, managed, offered)

@@ -1,0 +1,142 @@
+"""`hyok keystore`: the key stores at the proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hyok.cli.options import (
+    OutputFormat,
+    configuration_option,
+    example,
+    opened_holder,
+    output_option,
+    yes_option,
+)
+from hyok.cli.output import confirm, format_time, print_document, print_facts, print_table, say
+from hyok.cli.private_file import write_private_file
+
+if TYPE_CHECKING:
+    from hyok.administration.keystores import KeyStore
+
+
+@click.group(short_help="Key stores at the proxy.")
+def keystore() -> None:
+    """Key stores at the proxy: a path prefix each, with credentials and external keys of its own."""
+
+
+@keystore.command(epilog=example("hyok keystore create main --region eu-central-1"))
+@click.argument("name")
+@click.option(
+    "--path-prefix", metavar="PATH", help="What stands before /kms/xks/v1; /NAME if left out, '' for nothing."
+)
+@click.option("--region", "regions", metavar="REGION", multiple=True, help="Accept this AWS Region only; repeatable.")
+@configuration_option
+@output_option
+def create(name: str, path_prefix: str | None, regions: tuple[str, ...], output: OutputFormat) -> None:
+    """Create a key store, without credentials and keys."""
+    from hyok.administration.keystores import create_key_store
+
+    with opened_holder() as holder:
+        created = create_key_store(holder.storage, holder.clock, name=name, path_prefix=path_prefix, regions=regions)
+    _print_key_store(created, output)
+
+
+@keystore.command("list", epilog=example("hyok keystore list"))
+@configuration_option
+@output_option
+def list_command(output: OutputFormat) -> None:
+    """List the key stores."""
+    from hyok.administration.keystores import list_key_stores
+
+    with opened_holder() as holder:
+        key_stores = list_key_stores(holder.storage)
+    match output:
+        case OutputFormat.JSON:
+            print_document({"keystores": [_document(each) for each in key_stores]})
+        case OutputFormat.TEXT:
+            print_table(
+                ["KEY STORE", "URI PATH", "REGIONS", "STATE"],
+                [[each.name, each.uri_path, " ".join(each.regions) or "all", each.state.value] for each in key_stores],
+                nothing="No key stores; make one with `hyok keystore create`.",
+            )
+
+
+@keystore.command(epilog=example("hyok keystore show main"))
+@click.argument("name")
+@configuration_option
+@output_option
+def show(name: str, output: OutputFormat) -> None:
+    """Show one key store."""
+    from hyok.administration.keystores import show_key_store
+
+    with opened_holder() as holder:
+        shown = show_key_store(holder.storage, name)
+    _print_key_store(shown, output)
+
+
+@keystore.command(epilog=example("hyok keystore delete main"))
+@click.argument("name")
+@click.option("--with-keys", is_flag=True, help="Even if it still offers external keys.")
+@yes_option
+@configuration_option
+def delete(name: str, with_keys: bool, yes: bool) -> None:
+    """Delete a key store and its credentials; the keys stay in their key managers."""
+    from hyok.administration.external_keys import list_external_keys
+    from hyok.administration.keystores import delete_key_store
+
+    with opened_holder() as holder:
+        count = len(list_external_keys(holder.storage, key_store=name))
+        confirm(
+            f"Key store {name}, its credentials and its offer of {count} external keys will be gone: AWS KMS can use "
+            "none of them any more, and what they protect cannot be read",
+            yes=yes,
+        )
+        delete_key_store(holder.storage, holder.clock, name, with_keys=with_keys)
+    say(f"Key store {name} is deleted.")
+
+
+@keystore.command("console-file", epilog=example("hyok keystore console-file main main.json"))
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--access-key-id", metavar="ID", help="The credential to put in; the newest active one if left out.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@configuration_option
+def console_file(name: str, file: Path, access_key_id: str | None, force: bool) -> None:
+    """Write the file that the AWS KMS console takes: URI path and credential. It holds a secret (mode 0600)."""
+    from hyok.administration.credentials import reveal_credential, write_console_file
+    from hyok.administration.keystores import show_key_store
+
+    with opened_holder() as holder:
+        key_store = show_key_store(holder.storage, name)
+        pair = reveal_credential(holder.storage, holder.safe, key_store=name, access_key_id=access_key_id)
+    write_private_file(file, lambda: write_console_file(key_store.uri_path, pair), force=force)
+    say(f"{file} holds the secret of credential {pair.access_key_id}; delete it when the console has read it.")
+
+
+def _document(key_store: KeyStore) -> dict[str, object]:
+    return {
+        "name": key_store.name,
+        "uri_path": key_store.uri_path,
+        "regions": list(key_store.regions),
+        "state": key_store.state.value,
+        "created_at": format_time(key_store.created_at),
+    }
+
+
+def _print_key_store(key_store: KeyStore, output: OutputFormat) -> None:
+    match output:
+        case OutputFormat.JSON:
+            print_document({"keystore": _document(key_store)})
+        case OutputFormat.TEXT:
+            print_facts(
+                [
+                    ("Key store", key_store.name),
+                    ("URI path", key_store.uri_path),
+                    ("Regions", " ".join(key_store.regions) or "all"),
+                    ("State", key_store.state.value),
+                    ("Created", format_time(key_store.created_at) or ""),
+                ]
+            )

@@ -1,0 +1,112 @@
+"""Options that many commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+from hyok.errors import OperatorError
+
+if TYPE_CHECKING:
+    from hyok.assembly import Holder
+    from hyok.config.configuration import Configuration
+    from hyok.keymanagers.interface import KeyAdministrator
+
+CommandT = TypeVar("CommandT", bound=Callable[..., object])
+
+_CONFIG_FILE: Final = "hyok.cli.config_file"
+
+
+class OutputFormat(Enum):
+    """What a command prints on standard output."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def example(*lines: str) -> str:
+    """Make the epilog of a command's help."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def configuration_option(command: CommandT) -> CommandT:
+    """Add `--config`, to `hyok` itself and to each command that reads it: people write it in both places."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The configuration file.",
+        expose_value=False,
+        callback=_remember_file,
+    )(command)
+
+
+def output_option(command: CommandT) -> CommandT:
+    """Add `--output text|json` as the parameter `output`."""
+    return click.option(
+        "--output",
+        type=click.Choice([each.value for each in OutputFormat]),
+        default=OutputFormat.TEXT.value,
+        show_default=True,
+        callback=lambda _context, _parameter, value: OutputFormat(value),
+        help="text for people, json for programs: one document with stable names.",
+    )(command)
+
+
+def yes_option(command: CommandT) -> CommandT:
+    """Add `--yes` as the parameter `yes`."""
+    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
+
+
+def keystore_option(command: CommandT) -> CommandT:
+    """Add `--keystore` as the optional parameter `keystore`."""
+    return click.option("--keystore", metavar="NAME", help="The key store at the proxy.")(command)
+
+
+def key_manager_option(command: CommandT) -> CommandT:
+    """Add `--key-manager` as the optional parameter `key_manager`."""
+    return click.option(
+        "--key-manager",
+        metavar="NAME",
+        help="The key manager, as the configuration names it; the only one if left out.",
+    )(command)
+
+
+def read_configuration() -> Configuration:
+    """Load the configuration that the running command is to use."""
+    from hyok.config.configuration import load_configuration
+
+    return load_configuration(click.get_current_context().meta.get(_CONFIG_FILE), os.environ)
+
+
+@contextmanager
+def opened_holder() -> Iterator[Holder]:
+    """Open the holder's storage for one command."""
+    from hyok.assembly import open_holder
+
+    with open_holder(read_configuration()) as holder:
+        yield holder
+
+
+def choose_key_manager(holder: Holder, name: str | None) -> tuple[str, KeyAdministrator]:
+    """Return the key manager that was named, or the only one. OperatorError lists those there are."""
+    there = ", ".join(holder.key_administrators)
+    if name is None:
+        if len(holder.key_administrators) != 1:
+            raise OperatorError(f"which key manager? name one with --key-manager: {there}")
+        return next(iter(holder.key_administrators.items()))
+    administrator = holder.key_administrators.get(name)
+    if administrator is None:
+        raise OperatorError(f"no key manager {name!r} whose keys hyok can change; there are: {there}")
+    return name, administrator
+
+
+def _remember_file(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        context.meta[_CONFIG_FILE] = value

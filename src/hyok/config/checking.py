@@ -1,0 +1,128 @@
+"""Whether what the configuration names is there and may be used, looked at without changing anything."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from hyok.config.configuration import Configuration
+from hyok.config.references import FileReference, ReferenceScheme, SecretReference, resolve_path, resolve_secret
+from hyok.errors import OperatorError
+
+
+class Outcome(Enum):
+    """What a check came to."""
+
+    OK = "ok"
+    NOT_YET = "not yet"
+    """It is made at the first start."""
+    FAILED = "failed"
+
+
+class Finding(NamedTuple):
+    """One check."""
+
+    setting: str
+    outcome: Outcome
+    detail: str
+
+
+class _Named(NamedTuple):
+    setting: str
+    reference: SecretReference | FileReference
+    is_private: bool
+
+
+def check_places(configuration: Configuration, environment: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Look at every file, variable and directory that the configuration names; never shows a secret."""
+    findings = [_check_reference(named, environment) for named in _references(configuration)]
+    findings += _check_shared_root(configuration, environment)
+    if configuration.storage is not None:
+        findings.append(_check_file("storage.url", configuration.storage.url.path))
+    if configuration.kms is not None:
+        findings.append(_check_file("kms.storage.url", configuration.kms.storage.url.path))
+    if configuration.proxy is not None:
+        findings.append(_check_directory("audit.directory", configuration.audit.directory))
+    return tuple(findings)
+
+
+def _references(configuration: Configuration) -> Iterator[_Named]:
+    if configuration.root_key is not None:
+        yield _Named("root_key.source", configuration.root_key.source, is_private=True)
+    if (proxy := configuration.proxy) is not None:
+        yield _Named("proxy.certificate", proxy.certificate, is_private=False)
+        yield _Named("proxy.private_key", proxy.private_key, is_private=True)
+        if proxy.client_certificates is not None:
+            authorities = proxy.client_certificates.authorities
+            yield _Named("proxy.client_certificates.authorities", authorities, is_private=False)
+    if (kms := configuration.kms) is not None:
+        yield _Named("kms.root_key.source", kms.root_key.source, is_private=True)
+        optional = {
+            "certificate": kms.certificate,
+            "private_key": kms.private_key,
+            "xks_authorities": kms.xks_authorities,
+            "client_certificate": kms.client_certificate,
+            "client_private_key": kms.client_private_key,
+        }
+        for name, reference in optional.items():
+            if reference is not None:
+                yield _Named(f"kms.{name}", reference, is_private=name.endswith("private_key"))
+
+
+def _check_reference(named: _Named, environment: Mapping[str, str]) -> Finding:
+    try:
+        size = len(resolve_secret(named.reference, environment).reveal())
+    except OperatorError as error:
+        return Finding(named.setting, Outcome.FAILED, str(error))
+    if named.is_private and named.reference.scheme is ReferenceScheme.FILE:
+        path = resolve_path(named.reference, environment)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o007:
+            detail = f"{named.reference} has mode {mode:04o}, so that everybody may use it; run chmod 600 {path}"
+            return Finding(named.setting, Outcome.FAILED, detail)
+    return Finding(named.setting, Outcome.OK, f"{named.reference} ({size} bytes)")
+
+
+def _check_shared_root(configuration: Configuration, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Two references may still lead to copies of one key."""
+    if configuration.root_key is None or configuration.kms is None:
+        return
+    try:
+        ours = resolve_secret(configuration.root_key.source, environment)
+        theirs = resolve_secret(configuration.kms.root_key.source, environment)
+    except OperatorError:
+        return  # reported with the reference
+    if ours == theirs:
+        detail = "is the same key as root_key.source; the two sides of the trust line must not share it"
+        yield Finding("kms.root_key.source", Outcome.FAILED, detail)
+
+
+def _check_file(setting: str, path: Path) -> Finding:
+    if path.is_file():
+        if os.access(path, os.R_OK | os.W_OK):
+            return Finding(setting, Outcome.OK, str(path))
+        return Finding(setting, Outcome.FAILED, f"{path} cannot be read and written by this user")
+    if path.exists():
+        return Finding(setting, Outcome.FAILED, f"{path} is not a file")
+    return _check_makeable(setting, path)
+
+
+def _check_directory(setting: str, path: Path) -> Finding:
+    if path.is_dir():
+        if os.access(path, os.W_OK | os.X_OK):
+            return Finding(setting, Outcome.OK, str(path))
+        return Finding(setting, Outcome.FAILED, f"{path} cannot be written by this user")
+    if path.exists():
+        return Finding(setting, Outcome.FAILED, f"{path} is not a directory")
+    return _check_makeable(setting, path)
+
+
+def _check_makeable(setting: str, path: Path) -> Finding:
+    nearest = next(parent for parent in path.parents if parent.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(setting, Outcome.NOT_YET, f"{path} is made at the first start")
+    return Finding(setting, Outcome.FAILED, f"{path} is not there, and this user cannot make it in {nearest}")

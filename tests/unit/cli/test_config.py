@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import HOLDER, Hyok
+
+KMS = """
+[kms]
+account = "123456789012"
+region = "eu-central-1"
+[kms.storage]
+url = "sqlite:///kms.db"
+[kms.root_key]
+source = "file:kms.key"
+"""
+
+
+def test_show_prints_each_value_and_its_origin(hyok: Hyok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYOK__AUDIT__DIRECTORY", "/audit")
+    assert [line.split() for line in hyok("config", "show").out.splitlines()] == [
+        ["SETTING", "VALUE", "FROM"],
+        ["storage.url", f"sqlite:///{tmp_path}/hyok.db", f"{tmp_path}/hyok.toml"],
+        ["root_key.source", f"file:{tmp_path}/root.key", f"{tmp_path}/hyok.toml"],
+        ["key_managers.software.kind", "embedded", f"{tmp_path}/hyok.toml"],
+        ["audit.directory", "/audit", "HYOK__AUDIT__DIRECTORY"],
+    ]
+
+
+def test_show_has_a_document(hyok: Hyok, tmp_path: Path) -> None:
+    document = json.loads(hyok("config", "show", "--output", "json").out)
+    assert document["file"] == f"{tmp_path}/hyok.toml"
+    assert document["settings"][-1] == {
+        "setting": "audit.directory",
+        "value": "/var/log/hyok/audit",
+        "origin": {"kind": "default", "name": ""},
+    }
+
+
+def test_show_never_shows_what_a_reference_leads_to(hyok: Hyok, tmp_path: Path) -> None:
+    root = (tmp_path / "root.key").read_text().split()[1]
+    for command in ("show", "check"):
+        result = hyok("config", command)
+        assert result.status == 0
+        assert root not in result.out + result.err
+
+
+def test_check_says_what_is_made_at_the_first_start_and_makes_nothing(hyok: Hyok, tmp_path: Path) -> None:
+    result = hyok("config", "check")
+    assert result.status == 0
+    assert f"{tmp_path}/hyok.db is made at the first start" in result.out
+    assert not (tmp_path / "hyok.db").exists()
+
+
+def test_check_opens_the_storage_with_the_root_key(hyok: Hyok) -> None:
+    hyok("keystore", "create", "main")
+    assert "opens with its root key" in hyok("config", "check").out
+
+
+def test_check_finds_a_storage_of_another_root_key(hyok: Hyok, tmp_path: Path) -> None:
+    from hyok.custody.file_root import create_file_root
+
+    hyok("keystore", "create", "main")
+    (tmp_path / "root.key").unlink()
+    create_file_root(tmp_path / "root.key")
+    result = hyok("config", "check", "--output", "json")
+    assert result.status == 2
+    assert [check["outcome"] for check in json.loads(result.out)["checks"]] == ["ok", "ok", "failed"]
+    assert "is kept under root key" in result.err
+
+
+def test_check_finds_what_is_missing(hyok: Hyok, tmp_path: Path) -> None:
+    (tmp_path / "root.key").unlink()
+    result = hyok("config", "check")
+    assert result.status == 2
+    assert result.err == (
+        f"hyok: 1 of 2 checks failed; root_key.source: file:{tmp_path}/root.key: cannot read {tmp_path}/root.key: No "
+        "such file or directory\n"
+    )
+
+
+def test_check_finds_a_root_key_that_was_copied_across_the_trust_line(hyok: Hyok, tmp_path: Path) -> None:
+    (tmp_path / "hyok.toml").write_text(HOLDER + KMS)
+    (tmp_path / "kms.key").write_bytes((tmp_path / "root.key").read_bytes())
+    os.chmod(tmp_path / "kms.key", 0o600)
+    result = hyok("config", "check")
+    assert result.status == 2
+    assert "kms.root_key.source: is the same key as root_key.source" in result.err
+
+
+def test_check_finds_a_secret_that_everybody_can_read(hyok: Hyok, tmp_path: Path) -> None:
+    os.chmod(tmp_path / "root.key", 0o644)
+    result = hyok("config", "check")
+    assert result.status == 2
+    assert "has mode 0644, so that everybody may use it; run chmod 600" in result.err
+
+
+def test_a_typo_is_one_sentence_with_its_path(hyok: Hyok, tmp_path: Path) -> None:
+    (tmp_path / "hyok.toml").write_text(HOLDER.replace("source", "sorce"))
+    assert hyok("config", "check") == (
+        2,
+        "",
+        f"hyok: {tmp_path}/hyok.toml: root_key.sorce is not a setting (did you mean source?); [root_key] can hold "
+        "source\n",
+    )
