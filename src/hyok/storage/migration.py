@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -50,8 +51,8 @@ def _check_side(version: str, side: Side, *, location: str) -> None:
     owner, _, number = version.rpartition("_")
     if owner != side.value:
         raise OperatorError(
-            f"{location} is the storage of the {_owner_words(owner)}, not of the {_owner_words(side.value)}; the two "
-            "sides of the trust line never share a storage: give each a file of its own"
+            f"{location} is the storage of the {_OWNERS.get(owner, f'unknown side {owner!r}')}, not of the "
+            f"{_OWNERS[side.value]}; the two sides of the trust line never share a storage: give each a file of its own"
         )
     if number > HEADS[side].rpartition("_")[2]:
         raise OperatorError(
@@ -60,7 +61,7 @@ def _check_side(version: str, side: Side, *, location: str) -> None:
         )
 
 
-def _owner_words(owner: str) -> str:
-    return {Side.HOLDER.value: "key holder (proxy and key manager)", Side.KMS.value: "KMS service"}.get(
-        owner, f"unknown side {owner!r}"
-    )
+_OWNERS: Final[Mapping[str, str]] = {
+    Side.HOLDER.value: "key holder (proxy and key manager)",
+    Side.KMS.value: "KMS service",
+}

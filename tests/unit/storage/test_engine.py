@@ -238,3 +238,19 @@ def test_a_storage_that_may_not_be_written_is_refused(
     monkeypatch.setattr(os, "access", lambda path, mode: not (path == tmp_path and mode & os.W_OK))
     with pytest.raises(OperatorError, match="cannot be written"):
         open_storage(holder_url, Side.HOLDER)
+
+
+def test_a_full_disk_undoes_the_transaction_and_is_named(holder_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_storage(holder_url, Side.HOLDER).close()
+    monkeypatch.setattr(engine, "CONNECTION_PRAGMAS", (*engine.CONNECTION_PRAGMAS, "PRAGMA max_page_count=1"))
+    storage = open_storage(holder_url, Side.HOLDER)  # may not grow by a page
+
+    def write_much() -> None:
+        with storage.transaction() as connection:
+            connection.execute(insert(key_stores), ROW)
+            connection.execute(insert(key_stores), {**ROW, "name": "x" * 9000, "path_prefix": "/x"})
+
+    with pytest.raises(StorageError, match="full"):
+        write_much()
+    assert names_in(storage) == []
+    storage.close()

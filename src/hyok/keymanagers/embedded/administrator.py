@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from hyok.clock import Clock
+from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
 from hyok.errors import NotDoneError
 from hyok.keymanagers.embedded.material import (
@@ -102,8 +103,14 @@ class EmbeddedKeyAdministrator:
         # The material is bound to the row, so all versions are sealed anew in the same transaction.
         of_key = embedded_key_versions.c.key_id == new.key_id
         versions = select(embedded_key_versions.c.number, embedded_key_versions.c.sealed_material).where(of_key)
+        is_withdrawal = old.state is KeyState.ENABLED and new.state is KeyState.DISABLED
         for number, sealed in connection.execute(versions).all():
-            material = open_material(self._safe, sealed, row=old, number=number)
+            try:
+                material = open_material(self._safe, sealed, row=old, number=number)
+            except IntegrityError:
+                if is_withdrawal:
+                    continue  # it opens neither before nor after, and must not keep the key from being disabled
+                raise
             resealed = seal_material(self._safe, material, row=new, number=number)
             connection.execute(
                 update(embedded_key_versions)

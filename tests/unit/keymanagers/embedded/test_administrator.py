@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
+from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
 from hyok.errors import NotDoneError
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
@@ -91,3 +93,19 @@ def test_a_key_of_no_use_is_refused(administrator: EmbeddedKeyAdministrator) -> 
 def test_a_key_that_is_not_there_cannot_be_changed(administrator: EmbeddedKeyAdministrator, change: str) -> None:
     with pytest.raises(NotDoneError, match="has no key 'none'"):
         getattr(administrator, change)("none")
+
+
+def test_altered_material_keeps_a_key_from_being_rotated_but_not_from_being_disabled(
+    administrator: EmbeddedKeyAdministrator, holder_storage: Storage
+) -> None:
+    administrator.create_key("a", BOTH)
+    with holder_storage.transaction() as connection:
+        connection.execute(text("UPDATE embedded_key_versions SET sealed_material = zeroblob(61)"))
+    with pytest.raises(IntegrityError, match="table embedded_key_versions"):
+        administrator.rotate_key("a")
+    assert administrator.show_key("a").active_version == 1
+    assert not administrator.disable_key("a").is_enabled
+    with pytest.raises(IntegrityError, match="table embedded_key_versions"):
+        administrator.enable_key("a")
+    assert not administrator.show_key("a").is_enabled
+    assert change_count(holder_storage) == 2
