@@ -73,6 +73,8 @@ class ExternalKeysInMemory:
         self.plaintexts: list[bytes] = []
         """What the proxy was given to encrypt."""
         self.failure: ExternalFailure | None = None
+        self.lie: bytes | None = None
+        """What the proxy decrypts everything to, if it lies."""
         self._stores = stores
 
     async def check_new(self, call: Call, store_id: str, xks_key_id: str) -> None:
@@ -92,6 +94,8 @@ class ExternalKeysInMemory:
 
     async def open(self, call: Call, key: KmsKey, outer: OuterSealed, aad: bytes) -> bytes:
         external_key = await self._use("Decrypt", key)
+        if self.lie is not None:
+            return self.lie
         try:
             return external_key.decrypt(outer.iv, outer.ciphertext + outer.tag, aad + outer.metadata)
         except InvalidTag as error:
@@ -169,7 +173,7 @@ class RunningKms:
         return self.create_key(Origin="EXTERNAL_KEY_STORE", CustomKeyStoreId=STORE_ID, XksKeyId=xks_key_id)
 
     def find(self, arn: str) -> KmsKey:
-        _, _, _, region, account, name = arn.split(":", 5)
+        _, _, _, region, account, _ = arn.split(":", 5)
         return self.space.keys.find_by_id(a_call(account=account, region=region), arn)
 
     def delete(self, arn: str) -> None:

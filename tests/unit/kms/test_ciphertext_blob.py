@@ -29,7 +29,8 @@ EXTERNAL = header(BlobKind.EXTERNAL) + encode_external_body(OUTER)
 
 def test_format_1_never_changes() -> None:
     assert ORDINARY.hex() == (
-        "01" "01" "000000002a" "1234abcd12ab34cd56ef1234567890ab" "00000003" "000102030405060708090a0b0c0d0e0f" + "78" * 17
+        "01" "01" "000000002a" "1234abcd12ab34cd56ef1234567890ab" "00000003"
+        "000102030405060708090a0b0c0d0e0f" + "78" * 17
     )  # fmt: skip
     assert EXTERNAL[HEADER_BYTES:].hex() == (
         "0c" + "69" * 12 + "05" "0100000007" + "74" * 16 + "0030" + "63" * 48

@@ -40,5 +40,5 @@ def test_the_largest_context_fits_the_aad_of_every_proxy() -> None:
 
 
 def test_text_that_is_not_unicode_is_refused() -> None:
-    with pytest.raises(AwsError, match="ValidationException: .*unpaired surrogate"):
+    with pytest.raises(AwsError, match=r"ValidationException: .*unpaired surrogate"):
         canonical_context({"a": "\ud800"})
