@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from hyok.awsjson.errors import AwsError
 from hyok.kms.connection_state import ConnectionErrorCode
 from hyok.xks.errors import XksErrorName
-from hyok.xks_client import Unreachable, XksClientError, XksMalformed, XksRefused, XksUnreachable
+from hyok.xks_client import Unreachable, XksClientError, XksRefused, XksUnreachable
 
 
 class ExternalFailure(Enum):
@@ -46,6 +46,7 @@ class ExternalFailure(Enum):
     STORE_NOT_CONNECTED = auto()
     ALL_UNAVAILABLE = auto()
     """The proxy is well, but reports every instance of its external key manager as UNAVAILABLE."""
+    VPC_ENDPOINT_SERVICE_NOT_FOUND = auto()
 
 
 class Consequence(NamedTuple):
@@ -191,15 +192,70 @@ CONSEQUENCES: Final[Mapping[ExternalFailure, Consequence]] = {
         "The external key store proxy is in an unhealthy state. If you see this message repeatedly, notify your "
         "external key store proxy administrator.",
     ),
+    ExternalFailure.VPC_ENDPOINT_SERVICE_NOT_FOUND: Consequence(
+        "XksProxyVpcEndpointServiceNotFoundException",
+        None,
+        ConnectionErrorCode.XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND,
+        "KMS could not find the specified VPC endpoint service. Use DescribeCustomKeyStores to verify the VPC endpoint "
+        "service name for the external key store. Also, confirm that the Allow principals list for the VPC endpoint "
+        "service includes the KMS service principal for the Region.",
+    ),
 }
 
-_UNFORESEEN: Final = CONSEQUENCES[ExternalFailure.UNINTERPRETABLE]
+_REFUSALS: Final[Mapping[XksErrorName, ExternalFailure]] = {
+    XksErrorName.VALIDATION: ExternalFailure.UNINTERPRETABLE,
+    XksErrorName.INVALID_STATE: ExternalFailure.KEY_NOT_ENABLED,
+    XksErrorName.INVALID_CIPHERTEXT: ExternalFailure.CIPHERTEXT_REJECTED,
+    XksErrorName.INVALID_KEY_USAGE: ExternalFailure.KEY_USAGE_NOT_PERMITTED,
+    XksErrorName.AUTHENTICATION_FAILED: ExternalFailure.NOT_AUTHENTICATED,
+    XksErrorName.ACCESS_DENIED: ExternalFailure.ACCESS_DENIED,
+    XksErrorName.KEY_NOT_FOUND: ExternalFailure.KEY_NOT_FOUND,
+    XksErrorName.INVALID_URI_PATH: ExternalFailure.INVALID_URI_PATH,
+    XksErrorName.THROTTLING: ExternalFailure.THROTTLED,
+    XksErrorName.UNSUPPORTED_OPERATION: ExternalFailure.UNSUPPORTED,
+    XksErrorName.DEPENDENCY_TIMEOUT: ExternalFailure.DEPENDENCY_TIMED_OUT,
+    XksErrorName.INTERNAL: ExternalFailure.INTERNAL,
+}
+
+_UNREACHABLE: Final[Mapping[Unreachable, ExternalFailure]] = {
+    Unreachable.NO_CONNECTION: ExternalFailure.NO_CONNECTION,
+    Unreachable.NO_TLS: ExternalFailure.NO_TLS,
+    Unreachable.TIMED_OUT: ExternalFailure.TIMED_OUT,
+}
+
+_UNINTERPRETABLE: Final = CONSEQUENCES[ExternalFailure.UNINTERPRETABLE].message
 
 
 def for_create_or_update(failure: ExternalFailure) -> AwsError:
     """Return what CreateCustomKeyStore and UpdateCustomKeyStore answer when their health check failed so."""
     consequence = CONSEQUENCES[failure]
     if consequence.create_or_update is None:
-        consequence = _UNFORESEEN
-    assert consequence.create_or_update is not None
+        return AwsError("XksProxyInvalidResponseException", _UNINTERPRETABLE)
     return AwsError(consequence.create_or_update, consequence.message)
+
+
+def for_create_key(failure: ExternalFailure) -> AwsError:
+    """Return what CreateKey answers when GetKeyMetadata failed so."""
+    consequence = CONSEQUENCES[failure]
+    if consequence.create_key is None:
+        return AwsError("CustomKeyStoreInvalidStateException", _UNINTERPRETABLE)
+    return AwsError(consequence.create_key, consequence.message)
+
+
+def for_crypto(failure: ExternalFailure) -> AwsError:
+    """Return what a cryptographic operation answers: always KMSInvalidStateException, with the failure's text."""
+    return AwsError("KMSInvalidStateException", CONSEQUENCES[failure].message)
+
+
+def connection_error_code(failure: ExternalFailure) -> ConnectionErrorCode:
+    """Return the code that DescribeCustomKeyStores shows after ConnectCustomKeyStore failed so."""
+    return CONSEQUENCES[failure].connection_error or ConnectionErrorCode.XKS_PROXY_INVALID_RESPONSE
+
+
+def failure_of(error: XksClientError) -> ExternalFailure:
+    """Name the scenario behind an error of the XKS client."""
+    if isinstance(error, XksRefused):
+        return _REFUSALS[error.name]
+    if isinstance(error, XksUnreachable):
+        return _UNREACHABLE[error.kind]
+    return ExternalFailure.UNINTERPRETABLE

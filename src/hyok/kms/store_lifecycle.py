@@ -1,0 +1,256 @@
+"""The life of custom key stores: created, connected, changed, disconnected, deleted, and resumed after a restart.
+
+Every change is checked, made durable and only then shown, one at a time. Connecting and disconnecting finish in the
+background, one task per store at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from hyok.awsjson.errors import AwsError
+from hyok.kms.call import Call
+from hyok.kms.connection import HealthQuestion, ProxyConnections
+from hyok.kms.connection_state import ConnectionErrorCode, ConnectionState, StoreOperation, next_state
+from hyok.kms.custom_key_stores import CustomKeyStore, CustomKeyStoreDirectory
+from hyok.kms.endpoints import EndpointServiceNotFound
+from hyok.kms.external_failures import ExternalFailure, connection_error_code
+from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.kms.turns import Turns
+from hyok.storage.errors import StorageError
+
+_log: Final = logging.getLogger(__name__)
+_NO_SERVICE: Final = connection_error_code(ExternalFailure.VPC_ENDPOINT_SERVICE_NOT_FOUND)
+
+
+class LifecycleTimes(NamedTuple):
+    """How long what happens in the background takes."""
+
+    settle_seconds: float = 0.2
+    """Between the answer to Connect or Disconnect and its effect: minutes at AWS, never 0, so that clients poll."""
+    health_check_seconds: float = 60.0
+    """Between the health checks of a connected store."""
+
+
+class StoreChange(NamedTuple):
+    """A change of a store's properties, applied to the store as it is when its turn comes."""
+
+    operation: StoreOperation
+    """UPDATE_ACCESS or UPDATE_ENDPOINT."""
+    apply: Callable[[CustomKeyStore], CustomKeyStore]
+    """Raises ValidationException for a change that makes no sense for the store."""
+
+
+class StoreLifecycle:
+    """Changes custom key stores. Made before the event loop runs, then `start`ed in it."""
+
+    def __init__(
+        self,
+        *,
+        directory: CustomKeyStoreDirectory,
+        repository: CustomKeyStoreRepository,
+        connections: ProxyConnections,
+        has_keys: Callable[[str], bool],
+        times: LifecycleTimes,
+    ) -> None:
+        self._directory = directory
+        self._repository = repository
+        self._connections = connections
+        self._has_keys = has_keys
+        self._times = times
+        self._turns = Turns()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group = asyncio.TaskGroup()
+
+    async def start(self) -> None:
+        """Load all stores and take up what the last run left: connected stores, and those on their way."""
+        await self._group.__aenter__()
+        for store in await self._repository.load():
+            self._directory.put(store)
+            await self._resume(store)
+
+    async def aclose(self) -> None:
+        """End the background work and close all connections. What is connected stays so for the next start."""
+        for task in self._tasks.values():
+            task.cancel()
+        await self._group.__aexit__(None, None, None)
+        await self._turns.take(asyncio.sleep(0))  # a write that had begun ends before the storage closes
+        await self._connections.aclose()
+
+    async def add(self, store: CustomKeyStore) -> None:
+        """Add a new store. Refused like `check_new`, because another may have come since that was asked."""
+        await self._turns.take(self._add(store))
+
+    def check_new(self, store: CustomKeyStore) -> None:
+        """Refuse a store over the quota, or one that shares with another what must be its own."""
+        self._directory.check_room(store.account, store.region)
+        self._directory.check_unique(store)
+
+    async def change(self, call: Call, store_id: str, change: StoreChange) -> None:
+        """Change a store's properties, effective from its next request. Refused like `check_change`."""
+        await self._turns.take(self._change(call, store_id, change))
+
+    def check_change(self, call: Call, store_id: str, change: StoreChange) -> CustomKeyStore:
+        """Return the store as it would be; refuse an unknown store, a state that forbids it, and what is not unique."""
+        store = self._find(call, store_id)
+        changed = change.apply(store)
+        _require(store, change.operation)
+        self._directory.check_unique(changed)
+        return changed
+
+    async def connect(self, call: Call, store_id: str) -> None:
+        """Begin to connect a store; to a store that is connected, or on its way, nothing happens."""
+        await self._turns.take(self._connect(call, store_id))
+
+    async def disconnect(self, call: Call, store_id: str) -> None:
+        """Let no KMS key use a store any longer, and begin to disconnect it."""
+        await self._turns.take(self._disconnect(call, store_id))
+
+    async def delete(self, call: Call, store_id: str) -> None:
+        """Delete a disconnected store that has no KMS key left."""
+        await self._turns.take(self._delete(call, store_id))
+
+    # Each of these is one turn: what it decides by the directory still holds when the storage has it.
+
+    async def _add(self, store: CustomKeyStore) -> None:
+        self.check_new(store)
+        await self._repository.add(store)
+        self._directory.put(store)
+
+    async def _change(self, call: Call, store_id: str, change: StoreChange) -> None:
+        changed = self.check_change(call, store_id, change)
+        await self._save(changed)
+        self._connections.revise(changed)
+
+    async def _connect(self, call: Call, store_id: str) -> None:
+        store = self._find(call, store_id)
+        state = _require(store, StoreOperation.CONNECT)
+        if state is store.state:
+            return
+        await self._save(replace(store, state=state))
+        self._begin(store_id, self._finish_connecting(store_id, call.request_id))
+
+    async def _disconnect(self, call: Call, store_id: str) -> None:
+        store = self._find(call, store_id)
+        state = _require(store, StoreOperation.DISCONNECT)
+        await self._save(replace(store, state=state, connection_error=None))
+        self._connections.bar(store_id)
+        if state is ConnectionState.DISCONNECTING:
+            self._begin(store_id, self._finish_disconnecting(store_id))
+
+    async def _delete(self, call: Call, store_id: str) -> None:
+        store = self._find(call, store_id)
+        if self._has_keys(store_id):
+            raise AwsError(
+                "CustomKeyStoreHasCMKsException",
+                f"The custom key store {store_id} contains KMS keys. Schedule their deletion, and delete the key "
+                "store when they are gone.",
+            )
+        _require(store, StoreOperation.DELETE)
+        await self._repository.delete(store_id)
+        self._directory.remove(store_id)
+        self._tasks.pop(store_id, None)
+
+    async def _conclude(self, store_id: str, state: ConnectionState, error: ConnectionErrorCode | None = None) -> None:
+        store = replace(self._directory.get(store_id), state=state, connection_error=error)
+        try:
+            await self._repository.replace(store)
+        except StorageError:
+            # The next start resumes from what is stored: CONNECTING or DISCONNECTING.
+            _log.exception("the custom key store %s is %s, but that could not be stored", store_id, state.value)
+        self._directory.put(store)
+
+    def _find(self, call: Call, store_id: str) -> CustomKeyStore:
+        return self._directory.find(store_id, account=call.account, region=call.region)
+
+    async def _save(self, store: CustomKeyStore) -> None:
+        await self._repository.replace(store)
+        self._directory.put(store)
+
+    # In the background
+
+    async def _resume(self, store: CustomKeyStore) -> None:
+        match store.state:
+            case ConnectionState.CONNECTED:
+                await self._resume_connected(store)
+            case ConnectionState.CONNECTING:
+                self._begin(store.id, self._finish_connecting(store.id, str(uuid4())))
+            case ConnectionState.DISCONNECTING:
+                await self._save(replace(store, state=ConnectionState.DISCONNECTED))
+            case ConnectionState.DISCONNECTED | ConnectionState.FAILED:
+                pass
+
+    async def _resume_connected(self, store: CustomKeyStore) -> None:
+        # Without asking the proxy: CONNECTED says that connecting succeeded once, and an outage must not undo it.
+        try:
+            self._connections.open(store)
+        except EndpointServiceNotFound:
+            await self._conclude(store.id, ConnectionState.FAILED, _NO_SERVICE)
+            return
+        self._connections.admit(store.id)
+        self._begin(store.id, self._watch(store.id))
+
+    def _begin(self, store_id: str, work: Coroutine[object, object, None]) -> None:
+        running = self._tasks.get(store_id)
+        if running is not None:
+            running.cancel()
+        self._tasks[store_id] = self._group.create_task(self._contain(store_id, work))
+
+    async def _contain(self, store_id: str, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except Exception:  # noqa: BLE001  # see below
+            # What is wrong with one store must not end the service; INTERNAL_ERROR is AWS's word for just this.
+            _log.exception("the work on the custom key store %s ended for a reason nobody foresaw", store_id)
+            await self._turns.take(self._conclude_connecting(store_id, ConnectionErrorCode.INTERNAL_ERROR))
+
+    async def _finish_connecting(self, store_id: str, request_id: str) -> None:
+        await asyncio.sleep(self._times.settle_seconds)
+        error = await self._try_connecting(store_id, request_id)
+        await self._turns.take(self._conclude_connecting(store_id, error))
+        if error is None:
+            await self._watch(store_id)
+
+    async def _try_connecting(self, store_id: str, request_id: str) -> ConnectionErrorCode | None:
+        try:
+            self._connections.open(self._directory.get(store_id))
+        except EndpointServiceNotFound:
+            return _NO_SERVICE
+        check = await self._connections.check(store_id, HealthQuestion("ConnectCustomKeyStore", request_id))
+        return connection_error_code(check.failure) if check.failure else None
+
+    async def _conclude_connecting(self, store_id: str, error: ConnectionErrorCode | None) -> None:
+        if self._directory.get(store_id).state is not ConnectionState.CONNECTING:
+            return  # disconnected while it waited for its turn
+        if error is None:
+            await self._conclude(store_id, ConnectionState.CONNECTED)
+            self._connections.admit(store_id)
+        else:
+            await self._connections.close(store_id)
+            await self._conclude(store_id, ConnectionState.FAILED, error)
+
+    async def _finish_disconnecting(self, store_id: str) -> None:
+        await asyncio.sleep(self._times.settle_seconds)
+        await self._connections.close(store_id)
+        await self._turns.take(self._conclude(store_id, ConnectionState.DISCONNECTED))
+
+    async def _watch(self, store_id: str) -> None:
+        while True:
+            await asyncio.sleep(self._times.health_check_seconds)
+            await self._connections.check(store_id, HealthQuestion("KmsHealthCheck", str(uuid4())))
+
+
+def _require(store: CustomKeyStore, operation: StoreOperation) -> ConnectionState:
+    state = next_state(store.state, operation)
+    if state is None:
+        raise AwsError(
+            "CustomKeyStoreInvalidStateException",
+            f"The connection state of the custom key store {store.id} is {store.state.value}, which does not allow "
+            f"{operation.value}.",
+        )
+    return state
