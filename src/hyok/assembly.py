@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from hyok.audit.log import open_audit_log
+from hyok.awsjson.service import load_service_model
 from hyok.clock import Clock, SystemClock
-from hyok.config.configuration import Configuration
+from hyok.config import values
+from hyok.config.configuration import Configuration, HolderSettings
 from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
+from hyok.config.settings import KmsSettings, ProxySettings, RootKeySettings, StorageSettings
 from hyok.custody.file_root import open_file_root, parse_root_key
 from hyok.custody.root_key import LocalRootKey, RootKey
 from hyok.custody.safe import Safe, open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
-from hyok.keymanagers.interface import KeyAdministrator
+from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
+from hyok.keymanagers.interface import KeyAdministrator, KeyManager
+from hyok.kms.caller import AnyCredentials
+from hyok.kms.connection import ProxyConnections
+from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
+from hyok.kms.deletion import DeletionSchedule
+from hyok.kms.endpoints import ProxyEndpoints
+from hyok.kms.external_keys import ExternalKeys
+from hyok.kms.key_space import ExternalKeySide, KeySpace, open_key_space, operation_families
+from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
+from hyok.kms.pipeline import KmsService
+from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
+from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.metrics.registry import MetricsRegistry
+from hyok.proxy.health import HealthMonitor
+from hyok.proxy.operations.get_health_status import ProxyIdentity
+from hyok.proxy.pipeline import ProxyService
+from hyok.proxy.stored_keystores import StoredKeyStores
+from hyok.storage.changes import Change, current_position
 from hyok.storage.engine import Storage, open_storage
+from hyok.storage.follower import ChangeFollower
 from hyok.storage.schema import Side
+from hyok.transport.pem import PemSource
+from hyok.transport.serving import Endpoint, run, serve
+from hyok.transport.sockets import Address
+from hyok.transport.tls import ClientCertificates, KeyPair, TlsSetup, client_context, server_context
+
+STALE_AFTER_SECONDS: Final = 15.0
+"""How long a proxy that cannot read the change log goes on to use keys that may have been withdrawn meanwhile."""
+
+_log = logging.getLogger("hyok")
+
 
 # 1. What lies at rest: a storage, its root key, and the safe that the root key opens.
 
@@ -28,6 +66,18 @@ def open_root_key(source: SecretReference) -> RootKey:
         return open_file_root(Path(source.target))
     secret = resolve_secret(source, os.environ)
     return LocalRootKey(parse_root_key(secret.reveal(), location=str(source)))
+
+
+@contextmanager
+def open_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -> Iterator[tuple[Storage, Safe]]:
+    """Open one side's storage and safe for the length of the block."""
+    # The root key first: without one, no storage is created or migrated.
+    root = open_root_key(root_key.source)
+    opened = open_storage(str(storage.url), side)
+    try:
+        yield opened, open_safe(opened, root)
+    finally:
+        opened.close()
 
 
 # 2. The holder's side: what commands change and the proxy serves.
@@ -47,13 +97,234 @@ class Holder(NamedTuple):
 def open_holder(configuration: Configuration) -> Iterator[Holder]:
     """Open the holder's storage and safe for the length of the block."""
     settings = configuration.require_holder()
-    # The root key first: with a wrong one, no storage is created or migrated.
-    root = open_root_key(settings.root_key.source)
-    storage = open_storage(str(settings.storage.url), Side.HOLDER)
-    try:
-        safe = open_safe(storage, root)
+    with open_side(settings.storage, settings.root_key, Side.HOLDER) as (storage, safe):
         clock = SystemClock()
         administrators = {name: EmbeddedKeyAdministrator(storage, safe, clock) for name in settings.key_managers}
         yield Holder(storage, safe, clock, administrators)
+
+
+class HolderState(NamedTuple):
+    """What a proxy keeps in memory of the holder's storage, and how it follows the changes there."""
+
+    key_stores: StoredKeyStores
+    key_managers: Mapping[str, KeyManager]
+    follower: ChangeFollower
+
+
+def load_holder_state(holder: Holder, settings: HolderSettings) -> HolderState:
+    """Read key stores and keys into memory. Blocking, for the start."""
+    with holder.storage.reading() as connection:
+        # Asked first: what changes while the rest is read is then applied once more, which does no harm.
+        position = current_position(connection)
+    managers = {name: EmbeddedKeyManager(holder.storage, holder.safe) for name in settings.key_managers}
+    key_stores = StoredKeyStores(holder.storage, holder.safe)
+    followers = (key_stores.apply, *(manager.apply for manager in managers.values()))
+    follower = ChangeFollower(
+        holder.storage, _in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
+    )
+    return HolderState(key_stores, managers, follower)
+
+
+def _in_turn(
+    followers: Sequence[Callable[[Sequence[Change]], Awaitable[None]]],
+) -> Callable[[Sequence[Change]], Awaitable[None]]:
+    async def apply(changes: Sequence[Change]) -> None:
+        for follower in followers:
+            await follower(changes)
+
+    return apply
+
+
+# 3. The proxy.
+
+
+@asynccontextmanager
+async def run_proxy_service(holder: Holder, state: HolderState, *, audit: Path) -> AsyncIterator[ProxyService]:
+    """Make the proxy's service, with what it does in the background, for the length of the block."""
+    health = HealthMonitor(state.key_managers)
+    log = open_audit_log(audit, service="proxy", now=holder.clock.now())
+    service = ProxyService(
+        identity=ProxyIdentity(version("hyok")),
+        key_stores=state.key_stores.directory,
+        key_managers=state.key_managers,
+        health=health,
+        audit=log,
+        metrics=MetricsRegistry(),
+        clock=holder.clock,
+        is_stale=state.follower.is_stale,
+    )
+    try:
+        async with _background(state.follower.follow(), health.keep_fresh()):
+            yield service
     finally:
-        storage.close()
+        log.close()
+        for manager in state.key_managers.values():
+            await manager.aclose()
+
+
+def proxy_tls(settings: ProxySettings) -> TlsSetup:
+    """Make the TLS context the proxy serves with. OperatorError if a certificate or key does not serve."""
+    clients = settings.client_certificates
+    return server_context(
+        _key_pair(settings.certificate, settings.private_key),
+        None if clients is None else ClientCertificates(_pem(clients.authorities), frozenset(clients.subjects)),
+    )
+
+
+def serve_proxy(configuration: Configuration) -> None:
+    """Run the proxy until SIGTERM or SIGINT. OperatorError if it cannot start."""
+    settings = configuration.require_proxy()
+    tls = _warn_of(proxy_tls(settings))
+    with open_holder(configuration) as holder:
+        run(_serve_proxy(configuration, settings, holder, tls))
+
+
+async def _serve_proxy(configuration: Configuration, settings: ProxySettings, holder: Holder, tls: TlsSetup) -> None:
+    state = load_holder_state(holder, configuration.require_holder())
+    async with run_proxy_service(holder, state, audit=configuration.audit.directory) as service:
+        await _serve_until_stopped(Endpoint("proxy", _address(settings.listen), service, tls.context))
+
+
+# 4. The KMS service, which shares nothing with the holder's side.
+
+
+class Kms(NamedTuple):
+    """The KMS service, opened."""
+
+    service: KmsService
+    space: KeySpace
+    deletion_schedule: DeletionSchedule
+    lifecycle: StoreLifecycle
+
+
+def kms_endpoints(settings: KmsSettings) -> ProxyEndpoints:
+    """Tell where proxies are, whom to trust on the way and what to show them."""
+    authorities = None if settings.xks_authorities is None else _pem(settings.xks_authorities)
+    tls = client_context(authorities, _optional_key_pair(settings.client_certificate, settings.client_private_key))
+    return ProxyEndpoints(
+        _warn_of(tls), endpoint_map={host: _address(address) for host, address in settings.endpoint_map.items()}
+    )
+
+
+@asynccontextmanager
+async def run_kms_service(
+    settings: KmsSettings,
+    *,
+    deletion_clock: Clock,
+    times: LifecycleTimes,
+    wrap_external_keys: Callable[[ExternalKeySide], ExternalKeySide] = lambda external_keys: external_keys,
+) -> AsyncIterator[Kms]:
+    """Make the KMS service, with what it does in the background, for the length of the block.
+
+    `wrap_external_keys` lets `hyok dev` time the way to the proxy.
+    """
+    clock = SystemClock()
+    with open_side(settings.storage, settings.root_key, Side.KMS) as (storage, safe):
+        space = open_key_space(storage, safe, clock)
+        stores = CustomKeyStoreDirectory()
+        connections = ProxyConnections(kms_endpoints(settings), clock)
+        lifecycle = StoreLifecycle(
+            directory=stores,
+            repository=CustomKeyStoreRepository(storage, safe, clock),
+            connections=connections,
+            has_keys=lambda store_id: bool(space.keys.of_store(store_id)),
+            times=times,
+        )
+        families = operation_families(
+            space,
+            stores=stores,
+            external_keys=wrap_external_keys(ExternalKeys(connections)),
+            clock=clock,
+            deletion_clock=deletion_clock,
+        )
+        store_operations = CustomKeyStoreOperations(
+            directory=stores, lifecycle=lifecycle, connections=connections, clock=clock
+        )
+        service = KmsService(
+            model=load_service_model(),
+            families=(*families, store_operations),
+            identification=AnyCredentials(account=settings.account, region=settings.region),
+        )
+        schedule = DeletionSchedule(space.keys, deletion_clock)
+        await lifecycle.start()
+        try:
+            async with _background(schedule.run()):
+                yield Kms(service, space, schedule, lifecycle)
+        finally:
+            await lifecycle.aclose()
+
+
+def kms_tls(settings: KmsSettings) -> TlsSetup | None:
+    """Make the TLS context the KMS service serves with; None if it is to speak plain HTTP."""
+    key_pair = _optional_key_pair(settings.certificate, settings.private_key)
+    return None if key_pair is None else server_context(key_pair)
+
+
+def serve_kms(configuration: Configuration) -> None:
+    """Run the KMS service until SIGTERM or SIGINT. OperatorError if it cannot start."""
+    settings = configuration.require_kms()
+    tls = kms_tls(settings)
+    run(_serve_kms(settings, None if tls is None else _warn_of(tls)))
+
+
+async def _serve_kms(settings: KmsSettings, tls: TlsSetup | None) -> None:
+    async with run_kms_service(settings, deletion_clock=SystemClock(), times=LifecycleTimes()) as kms:
+        context = None if tls is None else tls.context
+        await _serve_until_stopped(Endpoint("kms", _address(settings.listen), kms.service, context))
+
+
+# 5. What both services share.
+
+
+async def _serve_until_stopped(endpoint: Endpoint) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with serve([endpoint]) as running:
+        # After the bind: a signal that comes earlier ends a start that has not happened yet.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        _log.info("%s serves on %s", endpoint.name, running.address(endpoint.name))
+        await stopped.wait()
+        _log.info("%s stops: it answers what has come, then closes", endpoint.name)
+
+
+@asynccontextmanager
+async def _background(*work: Awaitable[None]) -> AsyncIterator[None]:
+    """Run what never ends by itself for the length of the block; a failure of it ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_await(each)) for each in work]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _await(work: Awaitable[None]) -> None:
+    await work
+
+
+def _address(address: values.Address) -> Address:
+    return Address(address.host, address.port)
+
+
+def _pem(reference: SecretReference) -> PemSource:
+    return PemSource(str(reference), resolve_secret(reference, os.environ))
+
+
+def _key_pair(certificate: SecretReference, private_key: SecretReference) -> KeyPair:
+    return KeyPair(_pem(certificate), _pem(private_key))
+
+
+def _optional_key_pair(certificate: SecretReference | None, private_key: SecretReference | None) -> KeyPair | None:
+    if certificate is None or private_key is None:
+        return None
+    return _key_pair(certificate, private_key)
+
+
+def _warn_of(tls: TlsSetup) -> TlsSetup:
+    for warning in tls.warnings:
+        _log.warning("%s", warning)
+    if tls.expires_at is not None:
+        _log.info("the certificate expires in %.0f days", (tls.expires_at - time.time()) / 86400)
+    return tls
