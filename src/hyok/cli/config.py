@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +12,6 @@ from hyok.cli.output import print_document, print_table, say
 from hyok.errors import OperatorError
 
 if TYPE_CHECKING:
-    from hyok.config.checking import Finding
     from hyok.config.configuration import Configuration
 
 
@@ -28,10 +25,13 @@ def config() -> None:
 @output_option
 def check(output: OutputFormat) -> None:
     """Look whether everything that the configuration names is there and opens. Makes nothing."""
+    from hyok.cli.back_ends import try_back_ends
     from hyok.config.checking import Outcome, check_places
 
     configuration = read_configuration()
-    findings = [*check_places(configuration, os.environ), *_try_storages(configuration)]
+    findings = list(check_places(configuration, os.environ))
+    if not any(each.outcome is Outcome.FAILED for each in findings):
+        findings += try_back_ends(configuration)  # else they would only say the same again
     match output:
         case OutputFormat.JSON:
             rows = [
@@ -73,32 +73,6 @@ def show(output: OutputFormat) -> None:
                 [[each.path, _text(each.value), str(each.origin)] for each in configuration.effective],
                 nothing="The configuration is empty.",
             )
-
-
-def _try_storages(configuration: Configuration) -> Iterator[Finding]:
-    """Open each side's storage with its root key, if it was made already: opening would make it."""
-    from hyok.assembly import open_root_key
-    from hyok.config.checking import Finding, Outcome
-    from hyok.custody.safe import open_safe
-    from hyok.storage.engine import open_storage
-    from hyok.storage.schema import Side
-
-    sides = []
-    if configuration.storage is not None and configuration.root_key is not None:
-        sides.append(("storage.url", Side.HOLDER, configuration.storage.url, configuration.root_key.source))
-    if (kms := configuration.kms) is not None:
-        sides.append(("kms.storage.url", Side.KMS, kms.storage.url, kms.root_key.source))
-    for setting, side, url, source in sides:
-        if not url.path.is_file():
-            continue
-        try:
-            root = open_root_key(source)
-            with closing(open_storage(str(url), side)) as storage:
-                open_safe(storage, root)
-        except OperatorError as error:
-            yield Finding(setting, Outcome.FAILED, str(error))
-        else:
-            yield Finding(setting, Outcome.OK, "opens with its root key")
 
 
 def _file(configuration: Configuration) -> str | None:

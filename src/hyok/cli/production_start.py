@@ -10,13 +10,14 @@ from hyok.administration.external_keys import add_external_key
 from hyok.administration.keys import create_key
 from hyok.administration.keystores import KeyStore, create_key_store
 from hyok.assembly import open_holder
-from hyok.cli.development_certificate import write_development_certificate
+from hyok.clock import SystemClock
 from hyok.config.configuration import load_configuration
 from hyok.config.template import holder_template, kms_template
 from hyok.custody.file_root import create_file_root
 from hyok.custody.safe import open_safe
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
+from hyok.transport.development import ensure_development_certificates
 
 CONFIGURATION_FILE = "hyok.toml"
 _KEY_MANAGER = "software"
@@ -45,7 +46,7 @@ def make_holder(
     root = create_file_root(draft / "root.key")
     (draft / "audit").mkdir(mode=0o700)
     if given is None:
-        write_development_certificate(draft / "tls", host=host)
+        ensure_development_certificates(draft / "tls", [host, "localhost", "127.0.0.1"], now=SystemClock().now())
     file = draft / CONFIGURATION_FILE
     file.write_text(
         holder_template(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hyok.config.configuration import Configuration
-from hyok.config.references import FileReference, ReferenceScheme, SecretReference, resolve_path, resolve_secret
+from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
 from hyok.errors import OperatorError
 
 
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
 class _Named(NamedTuple):
     setting: str
-    reference: SecretReference | FileReference
+    reference: SecretReference
     is_private: bool
 
 
@@ -79,7 +79,7 @@ def _check_reference(named: _Named, environment: Mapping[str, str]) -> Finding:
     except OperatorError as error:
         return Finding(named.setting, Outcome.FAILED, str(error))
     if named.is_private and named.reference.scheme is ReferenceScheme.FILE:
-        path = resolve_path(named.reference, environment)
+        path = Path(named.reference.target)
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o007:
             detail = f"{named.reference} has mode {mode:04o}, so that everybody may use it; run chmod 600 {path}"

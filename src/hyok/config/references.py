@@ -42,28 +42,21 @@ class SecretReference(NamedTuple):
         return f"{self.scheme.value}:{self.target}"
 
 
-class FileReference(NamedTuple):
-    """Where a file is that some library opens by its path: like a `SecretReference`, but never a variable."""
-
-    scheme: ReferenceScheme
-    target: str
-    """An absolute path or a credential's name."""
-
-    def __str__(self) -> str:
-        return f"{self.scheme.value}:{self.target}"
-
-
 def parse_secret_reference(text: str, base: Path) -> SecretReference:
-    """Parse `scheme:target`; a relative path is relative to `base`. ValueError if it is none of the three schemes."""
-    return SecretReference(*_split_reference(text, base))
-
-
-def parse_file_reference(text: str, base: Path) -> FileReference:
-    """Parse `file:PATH` or `systemd-credential:NAME`; ValueError for anything else."""
-    scheme, target = _split_reference(text, base)
-    if scheme is ReferenceScheme.ENVIRONMENT:
-        raise ValueError("an environment variable is not a file")
-    return FileReference(scheme, target)
+    """Parse `scheme:target`; a relative path is relative to `base`. ValueError if it does not fit."""
+    name, colon, target = text.partition(":")
+    scheme = ReferenceScheme(name)  # its ValueError is ours
+    if not colon or not target or "\0" in target:
+        raise ValueError("a reference has a target")
+    match scheme:
+        case ReferenceScheme.FILE:
+            return SecretReference(scheme, os.path.normpath(base / target))
+        case ReferenceScheme.SYSTEMD_CREDENTIAL if "/" in target or target in {".", ".."}:
+            raise ValueError("a credential is a plain name")
+        case ReferenceScheme.ENVIRONMENT if "=" in target:
+            raise ValueError("a variable's name has no equals sign")
+        case ReferenceScheme.SYSTEMD_CREDENTIAL | ReferenceScheme.ENVIRONMENT:
+            return SecretReference(scheme, target)
 
 
 def describe_reference(text: str) -> str:
@@ -78,22 +71,19 @@ def describe_reference(text: str) -> str:
     return f"a text of {len(text)} characters without such a scheme"
 
 
-def resolve_secret(reference: SecretReference | FileReference, environment: Mapping[str, str]) -> Secret:
+def resolve_secret(reference: SecretReference, environment: Mapping[str, str]) -> Secret:
     """Fetch what a reference names, byte for byte. OperatorError names the reference and the reason."""
-    match reference.scheme:
-        case ReferenceScheme.ENVIRONMENT:
-            value = environment.get(reference.target)
-            if value is None:
-                raise OperatorError(f"{reference}: there is no environment variable {reference.target}; set it")
-            return _not_empty(reference, os.fsencode(value))
-        case ReferenceScheme.FILE | ReferenceScheme.SYSTEMD_CREDENTIAL:
-            return _not_empty(reference, _read(reference, resolve_path(reference, environment)))
+    path = resolve_path(reference, environment)
+    value = _variable(reference, environment) if path is None else _read(reference, path)
+    if not value:
+        raise OperatorError(f"{reference}: it is empty")
+    return Secret(value)
 
 
-def resolve_path(reference: SecretReference | FileReference, environment: Mapping[str, str]) -> Path:
-    """Return the path of the file that a reference names, whether or not it is there.
+def resolve_path(reference: SecretReference, environment: Mapping[str, str]) -> Path | None:
+    """Return the path of the file that a reference names, whether or not it is there; None for `env:`.
 
-    OperatorError for `env:`, which has no path, and for a credential outside a systemd unit.
+    OperatorError for a credential outside a systemd unit.
     """
     match reference.scheme:
         case ReferenceScheme.FILE:
@@ -107,43 +97,22 @@ def resolve_path(reference: SecretReference | FileReference, environment: Mappin
                 )
             return Path(directory) / reference.target
         case ReferenceScheme.ENVIRONMENT:
-            raise OperatorError(f"{reference}: a file is needed here; name it as file:PATH")
+            return None
 
 
-def _split_reference(text: str, base: Path) -> tuple[ReferenceScheme, str]:
-    name, colon, target = text.partition(":")
-    scheme = ReferenceScheme(name)  # its ValueError is ours
-    if not colon or not target or "\0" in target:
-        raise ValueError("a reference has a target")
-    match scheme:
-        case ReferenceScheme.FILE:
-            return scheme, os.path.normpath(base / target)
-        case ReferenceScheme.SYSTEMD_CREDENTIAL:
-            if "/" in target or target in {".", ".."}:
-                raise ValueError("a credential is a plain name")
-            return scheme, target
-        case ReferenceScheme.ENVIRONMENT:
-            if "=" in target:
-                raise ValueError("a variable's name has no equals sign")
-            return scheme, target
+def _variable(reference: SecretReference, environment: Mapping[str, str]) -> bytes:
+    value = environment.get(reference.target)
+    if value is None:
+        raise OperatorError(f"{reference}: there is no environment variable {reference.target}; set it")
+    return os.fsencode(value)
 
 
-def _read(reference: SecretReference | FileReference, path: Path) -> bytes:
+def _read(reference: SecretReference, path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_SECRET_BYTES + 1)
     except OSError as error:
-        raise OperatorError(f"{reference}: cannot read {path}: {_reason(error)}") from error
+        raise OperatorError(f"{reference}: cannot read {path}: {error.strerror}") from error
     if len(content) > MAX_SECRET_BYTES:
         raise OperatorError(f"{reference}: {path} is larger than {MAX_SECRET_BYTES} bytes, which no secret is")
     return content
-
-
-def _not_empty(reference: SecretReference | FileReference, value: bytes) -> Secret:
-    if not value:
-        raise OperatorError(f"{reference}: it is empty")
-    return Secret(value)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__

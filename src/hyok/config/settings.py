@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from hyok.config.references import FileReference, SecretReference
+from hyok.config.references import SecretReference
 from hyok.config.values import Address, StorageUrl
 
 
@@ -59,7 +59,7 @@ class ClientCertificateSettings(Settings, frozen=True, kw_only=True):
     """Mutual TLS: whose certificate gets past the proxy's handshake."""
 
     authorities: Annotated[
-        FileReference, About("The CAs that sign them (PEM).", '"file:/etc/hyok/tls/amazon-trust-services.pem"')
+        SecretReference, About("The CAs that sign them (PEM).", '"file:/etc/hyok/tls/amazon-trust-services.pem"')
     ]
     subjects: Annotated[
         tuple[SubjectName, ...],
@@ -80,9 +80,9 @@ class ProxySettings(Settings, frozen=True, kw_only=True):
         int, msgspec.Meta(ge=1, le=64), About("Processes that serve.", "2", "a whole number from 1 to 64")
     ] = 1
     certificate: Annotated[
-        FileReference, About("The server's certificate and its chain (PEM).", '"file:/etc/hyok/tls/server.pem"')
+        SecretReference, About("The server's certificate and its chain (PEM).", '"file:/etc/hyok/tls/server.pem"')
     ]
-    private_key: Annotated[FileReference, About("Its private key (PEM).", '"file:/etc/hyok/tls/server.key"')]
+    private_key: Annotated[SecretReference, About("Its private key (PEM).", '"file:/etc/hyok/tls/server.key"')]
     client_certificates: ClientCertificateSettings | None = None
 
 
@@ -129,12 +129,12 @@ class KmsSettings(Settings, frozen=True, kw_only=True):
 
     listen: Annotated[Address, About("Where it serves the AWS API.", '"127.0.0.1:4580"')] = Address("127.0.0.1", 4580)
     certificate: Annotated[
-        FileReference | None,
+        SecretReference | None,
         About("Its certificate and chain (PEM); without one it speaks plain HTTP.", '"file:/etc/hyok/kms/server.pem"'),
     ] = None
-    private_key: Annotated[FileReference | None, About("Its private key (PEM).", '"file:/etc/hyok/kms/server.key"')] = (
-        None
-    )
+    private_key: Annotated[
+        SecretReference | None, About("Its private key (PEM).", '"file:/etc/hyok/kms/server.key"')
+    ] = None
     account: Annotated[
         AccountId,
         About(
@@ -152,18 +152,18 @@ class KmsSettings(Settings, frozen=True, kw_only=True):
         ),
     ]
     xks_authorities: Annotated[
-        FileReference | None,
+        SecretReference | None,
         About(
             "The CAs that sign proxies' certificates (PEM); without it, those the system trusts.",
             '"file:/etc/hyok/kms/xks-ca.pem"',
         ),
     ] = None
     client_certificate: Annotated[
-        FileReference | None,
+        SecretReference | None,
         About("What it shows to proxies that ask for mutual TLS (PEM).", '"file:/etc/hyok/kms/client.pem"'),
     ] = None
     client_private_key: Annotated[
-        FileReference | None, About("Its private key (PEM).", '"file:/etc/hyok/kms/client.key"')
+        SecretReference | None, About("Its private key (PEM).", '"file:/etc/hyok/kms/client.key"')
     ] = None
     storage: StorageSettings
     root_key: RootKeySettings

@@ -87,4 +87,5 @@ def _trust(authorities: str) -> str:
 
 
 def _quote(text: str) -> str:
-    return json.dumps(text)  # what JSON escapes, a TOML basic string escapes alike
+    # What JSON escapes, a TOML basic string escapes alike; DEL is TOML's alone, surrogate pairs are JSON's.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from hyok.config.references import ReferenceScheme, SecretReference, resolve_path
+from hyok.config.references import SecretReference, resolve_path
 from hyok.config.settings import FileSettings
 from hyok.errors import OperatorError
 
@@ -38,16 +38,11 @@ def refuse_shared_sides(settings: FileSettings, environment: Mapping[str, str], 
 
 
 def _key_identity(reference: SecretReference, environment: Mapping[str, str]) -> object:
-    match reference.scheme:
-        case ReferenceScheme.ENVIRONMENT:
-            return str(reference)
-        case ReferenceScheme.FILE:
-            return _file_identity(Path(reference.target))
-        case ReferenceScheme.SYSTEMD_CREDENTIAL:
-            try:
-                return _file_identity(resolve_path(reference, environment))
-            except OperatorError:
-                return str(reference)  # outside a unit, where only its name can be compared
+    try:
+        path = resolve_path(reference, environment)
+    except OperatorError:
+        path = None  # a credential outside its unit, where only its name can be compared
+    return str(reference) if path is None else _file_identity(path)
 
 
 def _file_identity(path: Path) -> object:

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from hyok.config.references import (
-    FileReference,
     SecretReference,
     describe_reference,
-    parse_file_reference,
     parse_secret_reference,
 )
 
@@ -110,7 +108,6 @@ VALUE_PARSERS: Final[Mapping[type, ValueParser]] = {
     SecretReference: ValueParser(
         parse_secret_reference, "file:PATH, env:VARIABLE or systemd-credential:NAME", describe_reference
     ),
-    FileReference: ValueParser(parse_file_reference, "file:PATH or systemd-credential:NAME", describe_reference),
     Path: ValueParser(parse_path, "a path", describe_text),
 }
 """Every type of value that is written as a text in TOML and is more than a text."""

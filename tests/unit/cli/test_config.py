@@ -98,6 +98,47 @@ def test_check_finds_a_secret_that_everybody_can_read(hyok: Hyok, tmp_path: Path
     assert "has mode 0644, so that everybody may use it; run chmod 600" in result.err
 
 
+@pytest.fixture
+def start(hyok: Hyok, tmp_path: Path) -> Path:
+    """A start of both sides; its holder's configuration."""
+    assert hyok("init", "holder", "--with-kms", "kms").status == 0
+    return tmp_path / "holder" / "hyok.toml"
+
+
+def test_check_tries_the_certificates_of_both_sides(hyok: Hyok, start: Path) -> None:
+    holder = hyok("config", "check", "--config", str(start))
+    assert [line.split()[1:] for line in holder.out.splitlines() if "can be used" in line] == [
+        ["ok", "can", "be", "used"]
+    ]
+    kms = hyok("config", "check", "--config", str(start.parents[1] / "kms/hyok.toml"))
+    assert "kms.xks_authorities  ok       can be used" in kms.out
+
+
+def test_check_finds_a_key_of_another_certificate(hyok: Hyok, start: Path) -> None:
+    hyok("init", "other")
+    (start.parents[1] / "other/tls/server.key").replace(start.parent / "tls/server.key")
+    result = hyok("config", "check", "--config", str(start))
+    assert result.status == 2
+    assert "server.key does not belong to the certificate" in result.err
+
+
+def test_check_finds_authorities_that_are_none(hyok: Hyok, start: Path) -> None:
+    (start.parents[1] / "kms/xks-ca.pem").write_text("nonsense")
+    result = hyok("config", "check", "--config", str(start.parents[1] / "kms/hyok.toml"))
+    assert result.status == 2
+    assert "holds no PEM certificate" in result.err
+
+
+def test_check_finds_mutual_tls_authorities_that_are_none(
+    hyok: Hyok, start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HYOK__PROXY__CLIENT_CERTIFICATES__AUTHORITIES", "file:hyok.toml")
+    monkeypatch.setenv("HYOK__PROXY__CLIENT_CERTIFICATES__SUBJECTS", '["cks.kms.eu-central-1.amazonaws.com"]')
+    result = hyok("config", "check", "--config", str(start))
+    assert result.status == 2
+    assert "hyok.toml holds no PEM certificate" in result.err
+
+
 def test_a_typo_is_one_sentence_with_its_path(hyok: Hyok, tmp_path: Path) -> None:
     (tmp_path / "hyok.toml").write_text(HOLDER.replace("source", "sorce"))
     assert hyok("config", "check") == (

@@ -11,7 +11,6 @@ from tests.unit.config.files import HOLDER, KMS, load
 
 ADDRESS = "host:port, for IPv6 [host]:port"
 SECRET = "file:PATH, env:VARIABLE or systemd-credential:NAME"  # the words of the message
-FILE = "file:PATH or systemd-credential:NAME"
 URL = "sqlite:///PATH, with a fourth slash if absolute"
 KMS_HOLDS = (
     "listen, certificate, private_key, account, region, xks_authorities, client_certificate, client_private_key, "
@@ -45,7 +44,7 @@ KMS_HOLDS = (
         ),
         (
             "[proxy]\n",
-            f"proxy.certificate is missing; it must be {FILE}, "
+            f"proxy.certificate is missing; it must be {SECRET}, "
             'for example certificate = "file:/etc/hyok/tls/server.pem"',
         ),
         (
@@ -130,10 +129,6 @@ KMS_HOLDS = (
         (
             '[root_key]\nsource = "env:A=B"',
             f"root_key.source is `env:` with a target that does not fit; allowed is {SECRET}",
-        ),
-        (
-            '[proxy]\ncertificate = "env:PEM"',
-            f"proxy.certificate is `env:` with a target that does not fit; allowed is {FILE}",
         ),
     ],
 )

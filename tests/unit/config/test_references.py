@@ -6,8 +6,6 @@ import pytest
 
 from hyok.config.references import (
     MAX_SECRET_BYTES,
-    FileReference,
-    ReferenceScheme,
     SecretReference,
     parse_secret_reference,
     resolve_path,
@@ -91,10 +89,8 @@ def test_a_file_that_is_far_too_large_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_variable_has_no_path() -> None:
-    with pytest.raises(OperatorError) as raised:
-        resolve_path(reference("env:PEM"), {})
-    assert str(raised.value) == "env:PEM: a file is needed here; name it as file:PATH"
+    assert resolve_path(reference("env:PEM"), {}) is None
 
 
-def test_a_file_reference_has_its_path() -> None:
-    assert resolve_path(FileReference(ReferenceScheme.FILE, "/etc/x"), {}) == Path("/etc/x")
+def test_a_file_has_its_path_whether_it_is_there_or_not() -> None:
+    assert resolve_path(reference("file:key"), {}) == Path("/base/key")
