@@ -11,9 +11,11 @@ from typing import Final
 
 import msgspec
 
+from hyok.xks.messages import RequestMetadata
+
 
 class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="event", tag="xks_request"):
-    """What is known of one request to the proxy, filled in while it is answered; empty fields are left out."""
+    """What is known of one request to the proxy, filled in while it is answered; what is empty is left out."""
 
     time: datetime
     """When the proxy began to answer, UTC."""
@@ -29,25 +31,19 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="eve
     operation: str = ""
     """The XKS proxy API's operation, for example `Encrypt`."""
     external_key_id: str = ""
-    kms_request_id: str = ""
-    """Matches `requestID` in CloudTrail."""
-    kms_operation: str = ""
-    principal: str = ""
-    kms_key_arn: str = ""
-    via_service: str = ""
-    source_vpc: str = ""
-    source_vpce: str = ""
+    request_metadata: RequestMetadata | None = None
+    """What KMS says of its own caller, in its own words; `kmsRequestId` is CloudTrail's `requestID`."""
     key_manager: str = ""
     key_version: int = 0
-    """The version of the external key that encrypted or decrypted."""
+    """The version of the external key that encrypts or decrypts."""
     plaintext_bytes: int = 0
     aad_bytes: int = 0
     status: int = 0
-    """The HTTP status of the answer."""
+    """The HTTP status of the answer; 0 if the caller did not wait for one."""
     error: str = ""
     """The error's name in the XKS proxy API; empty on success."""
     detail: str = ""
-    """Why it failed, for the operator; the caller is not told."""
+    """Why it failed, for the operator; the caller is not always told."""
     duration_us: int = 0
     """Microseconds from the request's first byte to the finished answer."""
 

@@ -1,0 +1,188 @@
+"""CPU per request of the proxy's pipeline alone: no sockets, no TLS, `answer` driven by one `send`.
+
+An Encrypt of the usual size (754-byte body: 150 bytes of plaintext, 100 of AAD, integrity value asked for) on the
+embedded key manager, with audit log and counters on; the log's write comes once per 16 answers, as it does with 16
+connections. `python -m benchmarks.proxy_cpu [--profile] [--against SKETCH.py]`, where SKETCH.py has
+`answer(method, path, host, date, authorization, body)` and the names AK and SECRET of its one credential.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import cProfile
+import importlib.util
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from hyok.audit.log import open_audit_log
+from hyok.clock import SystemClock, deadline_in
+from hyok.custody.root_key import LocalRootKey
+from hyok.custody.safe import open_safe
+from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
+from hyok.keymanagers.interface import KeyUsage
+from hyok.metrics.registry import MetricsRegistry
+from hyok.proxy.health import HealthMonitor
+from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.operations.get_health_status import ProxyIdentity
+from hyok.proxy.pipeline import ProxyService
+from hyok.secret import Secret
+from hyok.sigv4.signing import SigningKeys, sign
+from hyok.storage.engine import open_storage
+from hyok.storage.schema import Side
+from hyok.transport.messages import HttpRequest, Peer
+
+BODY_BYTES = 754
+HOST = b"xks.hyok.test"
+PREFIX = "/example/uri/path/prefix"
+TARGET = f"{PREFIX}/kms/xks/v1/keys/foo/encrypt".encode()
+ACCESS_KEY_ID = "BETWEEN2TENAND3TENCHARACTERS"
+SECRET = Secret(b"PleaseReplaceThisWithSomeSecretOfLength43To64")
+ANSWERS_PER_TURN = 16
+ROUNDS = 15
+REQUESTS_PER_ROUND = 16 * 400
+
+
+def encrypt_body() -> bytes:
+    """Return the JSON of an Encrypt, 754 bytes long."""
+    metadata = {
+        "awsPrincipalArn": "arn:aws:iam::123456789012:user/Alice",
+        "kmsOperation": "Encrypt",
+        "kmsRequestId": "4112f4d6-db54-4af4-ae30-c55a22a8dfae",
+        "kmsKeyArn": "arn:aws:kms:us-east-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "kmsViaService": "ebs",
+    }
+    content = {
+        "requestMetadata": metadata,
+        "plaintext": base64.b64encode(os.urandom(150)).decode(),
+        "encryptionAlgorithm": "AES_GCM",
+        "additionalAuthenticatedData": base64.b64encode(os.urandom(100)).decode(),
+        "ciphertextDataIntegrityValueAlgorithm": "SHA_256",
+    }
+    shortest = len(json.dumps(content, separators=(",", ":")))
+    metadata["kmsViaService"] += "x" * (BODY_BYTES - shortest)
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def signed_headers(body: bytes) -> dict[bytes, bytes]:
+    """Sign as AWS KMS does."""
+    added = sign(
+        method=b"POST",
+        target=TARGET,
+        headers=[(b"host", HOST)],
+        body=body,
+        access_key_id=ACCESS_KEY_ID,
+        secret=SECRET,
+        region="us-east-2",
+        service="kms-xks-proxy",
+        now=time.time(),
+    )
+    return dict(added)
+
+
+def proxy_requests(directory: Path) -> Callable[[int], None]:
+    """Return a function that has the proxy answer so many requests."""
+    storage = open_storage(f"sqlite:///{directory / 'hyok.db'}", Side.HOLDER)
+    safe = open_safe(storage, LocalRootKey(Secret(os.urandom(32))))
+    EmbeddedKeyAdministrator(storage, safe, SystemClock()).create_key("foo", frozenset(KeyUsage))
+    managers = {"software": EmbeddedKeyManager(storage, safe)}
+    key_store = KeyStore(
+        name="benchmark",
+        path_prefix=PREFIX,
+        regions=frozenset(),
+        state=KeyStoreState.ACTIVE,
+        credentials={ACCESS_KEY_ID.encode(): Credential(ACCESS_KEY_ID, SigningKeys(SECRET))},
+        external_keys=ExternalKeys([ExternalKey("foo", "software", "foo")]),
+    )
+    service = ProxyService(
+        identity=ProxyIdentity("benchmark"),
+        key_stores=KeyStoreDirectory([key_store]),
+        key_managers=managers,
+        health=HealthMonitor(managers),
+        audit=open_audit_log(directory / "audit", service="proxy", now=time.time()),
+        metrics=MetricsRegistry(),
+        clock=SystemClock(),
+        is_stale=lambda: False,
+    )
+    body = encrypt_body()
+    headers = signed_headers(body)
+    request = HttpRequest(Peer("127.0.0.1:51234", "cks.kms.us-east-2.amazonaws.com"))
+    request.method, request.target, request.host, request.body = b"POST", TARGET, HOST, body
+    request.amz_date, request.authorization = headers[b"x-amz-date"], headers[b"authorization"]
+    request.deadline = deadline_in(3600)
+
+    def answer_all(count: int) -> None:
+        for number in range(1, count + 1):
+            request.received_at = time.monotonic()
+            try:
+                service.answer(request).send(None)
+            except StopIteration as end:
+                assert end.value.status == 200, end.value.body
+            if number % ANSWERS_PER_TURN == 0:
+                service.before_answers_leave()
+
+    return answer_all
+
+
+def sketch_requests(sketch: ModuleType) -> Callable[[int], None]:
+    """Return a function that has the sketch answer so many requests."""
+    body = encrypt_body()
+    headers = signed_headers(body)
+    arguments = (b"POST", TARGET, HOST, headers[b"x-amz-date"], headers[b"authorization"], body)
+
+    def answer_all(count: int) -> None:
+        for _ in range(count):
+            status, answer = sketch.answer(*arguments)
+            assert status == 200, answer
+
+    return answer_all
+
+
+def load_sketch(path: Path) -> ModuleType:
+    """Import a file by its path."""
+    spec = importlib.util.spec_from_file_location("sketch", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main() -> None:
+    """Measure, interleaved, and print the best round of each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--profile", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        contenders = {"proxy": proxy_requests(Path(directory))}
+        if options.profile:
+            with cProfile.Profile() as profile:
+                contenders["proxy"](REQUESTS_PER_ROUND)
+            profile.print_stats("tottime")
+            return
+        if options.against:
+            path = options.against.resolve()
+            os.chdir(directory)  # the sketch writes its log where it stands
+            contenders["sketch"] = sketch_requests(load_sketch(path))
+        best: dict[str, float] = {}
+        for _ in range(ROUNDS):
+            for name, answer_all in contenders.items():
+                began = time.process_time()
+                answer_all(REQUESTS_PER_ROUND)
+                microseconds = (time.process_time() - began) / REQUESTS_PER_ROUND * 1e6
+                best[name] = min(microseconds, best.get(name, microseconds))
+        for name, microseconds in best.items():
+            print(f"{name:8} {microseconds:6.2f} us CPU per request")
+        if "sketch" in best:
+            print(f"{'ratio':8} {best['proxy'] / best['sketch']:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

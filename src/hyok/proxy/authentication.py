@@ -1,0 +1,50 @@
+"""SigV4 for a key store: the credential must be the prefix's own, its Region allowed, its signature fresh and right."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hyok.audit.event import RequestRecord
+from hyok.proxy.keystores import KeyStore
+from hyok.sigv4.authorization import parse_authorization
+from hyok.sigv4.errors import SignatureError
+from hyok.sigv4.verification import verify
+from hyok.transport.messages import HttpRequest
+from hyok.xks.errors import XksError, XksErrorName
+
+SERVICE: Final = b"kms-xks-proxy"
+
+_ACCESS_KEY_ID_CHARACTERS: Final = 30
+"""The longest access key id there is. A secret has 43 characters or more, so that one in its place is not recorded."""
+
+
+def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecord, *, now: float) -> None:
+    """Return if the request was signed by one of the key store's credentials; `now` is in Unix seconds.
+
+    XksError AUTHENTICATION_FAILED if not. The caller learns no more than that; the record says why.
+    """
+    try:
+        # 1. Who claims to have signed: a credential of this very key store.
+        authorization = parse_authorization(request.authorization)
+        access_key_id = authorization.access_key_id
+        if len(access_key_id) <= _ACCESS_KEY_ID_CHARACTERS:
+            record.credential_id = access_key_id.decode("ascii", "replace")
+        credential = key_store.credentials.get(access_key_id)
+        if credential is None:
+            raise _refuse(record, "the access key id is none of this key store's active ones")
+        # 2. For what: checked before a key is derived, so that nobody crowds the cache with scopes of their own.
+        region = authorization.region
+        if key_store.regions and region not in key_store.regions:
+            raise _refuse(record, "the credential scope names a Region that this key store does not allow")
+        if authorization.service != SERVICE:
+            raise _refuse(record, "the credential scope names another service than kms-xks-proxy")
+        # 3. The proof.
+        signing_key = credential.signing_keys.for_scope(authorization.date, region, SERVICE)
+        verify(request, authorization, signing_key=signing_key, service=SERVICE, now=now)
+    except SignatureError as error:
+        raise _refuse(record, str(error)) from error
+
+
+def _refuse(record: RequestRecord, reason: str) -> XksError:
+    record.detail = reason
+    return XksError(XksErrorName.AUTHENTICATION_FAILED, "the request is not signed by a credential of this key store")

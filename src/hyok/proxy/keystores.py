@@ -1,0 +1,111 @@
+"""The key stores of this proxy, in memory: one per path prefix, with credentials and external keys of its own.
+
+All of it belongs to the loop's thread. A key store is replaced as a whole; only its external keys, of which there may
+be a million, change in place, one dictionary entry at a time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from hyok.sigv4.signing import SigningKeys
+
+
+class KeyStoreState(Enum):
+    """Whether a key store serves. The value is what stands in the storage."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    """Answers InvalidStateException to everything until it is unfrozen."""
+
+
+class Credential(NamedTuple):
+    """An active SigV4 credential of one key store."""
+
+    access_key_id: str
+    signing_keys: SigningKeys
+
+
+class ExternalKey(NamedTuple):
+    """A key that a key store offers: whose it is, and what it is called there."""
+
+    id: str
+    key_manager: str
+    manager_key_id: str
+
+
+class ExternalKeys:
+    """The external keys of one key store."""
+
+    __slots__ = ("_by_id", "_uses")
+
+    def __init__(self, keys: Iterable[ExternalKey] = ()) -> None:
+        self._by_id = {key.id: key for key in keys}
+        self._uses = Counter(key.key_manager for key in self._by_id.values())
+
+    def find(self, key_id: str) -> ExternalKey | None:
+        """Return a key of this key store; one that only its key manager knows is not here."""
+        return self._by_id.get(key_id)
+
+    def put(self, key: ExternalKey) -> None:
+        """Add a key, or replace the one of that id."""
+        self.remove(key.id)
+        self._by_id[key.id] = key
+        self._uses[key.key_manager] += 1
+
+    def remove(self, key_id: str) -> None:
+        """Take a key out, if it is there."""
+        key = self._by_id.pop(key_id, None)
+        if key is not None:
+            self._uses[key.key_manager] -= 1
+
+    def key_managers(self) -> tuple[str, ...]:
+        """Return the names of the key managers that hold these keys, sorted."""
+        return tuple(sorted(name for name, uses in self._uses.items() if uses))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStore:
+    """An external key store as the proxy serves it."""
+
+    name: str
+    path_prefix: str
+    """What stands before `/kms/xks/v1`: empty, or with a leading slash."""
+    regions: frozenset[bytes]
+    """The Regions that a credential scope may name; empty for any."""
+    state: KeyStoreState
+    credentials: Mapping[bytes, Credential]
+    """The active ones, by access key id."""
+    external_keys: ExternalKeys
+    created_at: float = 0.0
+    """Unix seconds. Tells a key store from one of the same name that was deleted before it."""
+
+
+class KeyStoreDirectory:
+    """Finds the key store of a request by its path prefix."""
+
+    def __init__(self, key_stores: Iterable[KeyStore] = ()) -> None:
+        self._by_prefix: dict[bytes, KeyStore] = {}
+        self._by_name: dict[str, KeyStore] = {}
+        self.replace({key_store.name: key_store for key_store in key_stores})
+
+    def at_prefix(self, prefix: bytes) -> KeyStore | None:
+        """Return the key store that lives at a prefix."""
+        return self._by_prefix.get(prefix)
+
+    def named(self, name: str) -> KeyStore | None:
+        """Return the key store of a name."""
+        return self._by_name.get(name)
+
+    def replace(self, changed: Mapping[str, KeyStore | None]) -> None:
+        """Put in key stores by name, and take out those that are None. The next request sees all of it or nothing."""
+        for name, key_store in changed.items():
+            if key_store is None:
+                self._by_name.pop(name, None)
+            else:
+                self._by_name[name] = key_store
+        self._by_prefix = {key_store.path_prefix.encode(): key_store for key_store in self._by_name.values()}

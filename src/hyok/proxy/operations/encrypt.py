@@ -1,0 +1,73 @@
+"""Encrypt: under the key's active version, which the ciphertext metadata names and the AAD binds.
+
+With an integrity value asked for, the key manager must first decrypt what it just made (XKS API, Encrypt).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
+from hyok.keymanagers.interface import KeyUsage, KeyVersion
+from hyok.proxy.call import KeyCall
+from hyok.proxy.ciphertext_metadata import encode_ciphertext_metadata
+from hyok.xks.aad import frame_aad
+from hyok.xks.errors import XksError, XksErrorName
+from hyok.xks.integrity import integrity_value
+from hyok.xks.messages import EncryptRequest, EncryptResponse
+
+_ATTEMPTS: Final = 2
+_VERSIONS_REMEMBERED: Final = 100_000
+
+
+class Encryption:
+    """The operation, and its memory of which key versions may decrypt too, so that it asks once and not each time."""
+
+    __slots__ = ("_decrypting",)
+
+    def __init__(self) -> None:
+        self._decrypting: set[tuple[int, KeyVersion]] = set()
+
+    async def encrypt(self, asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
+        """Encrypt. KeyManagerError; XksError INTERNAL if the manager twice failed to decrypt its own output."""
+        manager, key_id, deadline, record = call
+        plaintext = asked.plaintext
+        aad = asked.additional_authenticated_data
+        record.plaintext_bytes = len(plaintext)
+        record.aad_bytes = len(aad)
+        # 1. The version, because its number is part of what is authenticated.
+        version = await manager.active_version(key_id, deadline)
+        record.key_version = version.number
+        metadata = encode_ciphertext_metadata(version.number)
+        framed_aad = frame_aad(aad, metadata)
+        if asked.ciphertext_data_integrity_value_algorithm is None:
+            sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
+            return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata)
+        # 2. A key that cannot decrypt cannot prove anything: refused before it encrypts.
+        await self._require_decrypting(version, call)
+        for _ in range(_ATTEMPTS):
+            sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
+            # 3. The integrity value first: computed after the decryption it would cover a bit flipped in between.
+            value = integrity_value(aad, metadata, sealed.iv, sealed.ciphertext, sealed.tag)
+            # 4. Then the decryption of that same output.
+            try:
+                decrypted = await manager.decrypt(version, sealed, framed_aad, deadline)
+            except KeyManagerError as error:
+                if error.failure is not KeyManagerFailure.CIPHERTEXT_REJECTED:
+                    raise
+            else:
+                if decrypted == plaintext:
+                    return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata, value)
+        raise XksError(XksErrorName.INTERNAL, "the key manager does not decrypt what it has just encrypted")
+
+    async def _require_decrypting(self, version: KeyVersion, call: KeyCall) -> None:
+        remembered = (id(call.manager), version)
+        if remembered in self._decrypting:
+            return
+        description = await call.manager.describe_key(call.key_id, call.deadline)
+        if KeyUsage.DECRYPT not in description.usages:
+            raise KeyManagerError(KeyManagerFailure.USAGE_NOT_PERMITTED, f"{call.key_id} cannot decrypt")
+        # Only a yes is remembered. Should it turn wrong, the verifying decryption still refuses.
+        if len(self._decrypting) >= _VERSIONS_REMEMBERED:
+            self._decrypting.clear()
+        self._decrypting.add(remembered)

@@ -1,0 +1,205 @@
+"""One request to the external key store proxy, from top to bottom (`ProxyService._serve`), and the record it leaves.
+
+Steps, in order: route, method, authenticate, admit, decode, perform, encode, record. A quota belongs into step 4;
+secondary authorization comes between 5 and 6, for all operations but GetHealthStatus.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+from hyok.audit.event import RequestRecord
+from hyok.audit.log import AuditLog
+from hyok.clock import Clock, Deadline
+from hyok.errors import HyokError
+from hyok.keymanagers.errors import KeyManagerError
+from hyok.keymanagers.interface import KeyManager
+from hyok.metrics.registry import MetricsRegistry
+from hyok.proxy.authentication import authenticate
+from hyok.proxy.call import KeyCall
+from hyok.proxy.deadline import finish_by
+from hyok.proxy.health import HealthMonitor
+from hyok.proxy.keystores import KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.operations.decrypt import decrypt
+from hyok.proxy.operations.encrypt import Encryption
+from hyok.proxy.operations.get_health_status import ProxyIdentity, get_health_status
+from hyok.proxy.operations.get_key_metadata import get_key_metadata
+from hyok.proxy.routing import route
+from hyok.proxy.translate import translate
+from hyok.proxy.wire import XksRequest, XksResponse, decode_request, encode_response
+from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
+from hyok.xks.errors import XksError, XksErrorName, encode_error
+from hyok.xks.messages import DecryptRequest, EncryptRequest, GetHealthStatusRequest, GetKeyMetadataRequest
+from hyok.xks.operations import XksOperation
+
+_PING: Final = b"/ping"
+_METHOD_NOT_ALLOWED: Final = "MethodNotAllowed"
+_CONNECTION_CLOSED: Final = "ConnectionClosed"
+_log = logging.getLogger(__name__)
+
+
+class ProxyService:
+    """The XKS proxy API over key stores and key managers; an `HttpService`."""
+
+    def __init__(
+        self,
+        *,
+        identity: ProxyIdentity,
+        key_stores: KeyStoreDirectory,
+        key_managers: Mapping[str, KeyManager],
+        health: HealthMonitor,
+        audit: AuditLog,
+        metrics: MetricsRegistry,
+        clock: Clock,
+        is_stale: Callable[[], bool],
+    ) -> None:
+        """`is_stale` tells that `key_stores` may be out of date, for example still offer a key that was withdrawn."""
+        self._identity = identity
+        self._key_stores = key_stores
+        self._key_managers = key_managers
+        self._health = health
+        self._encryption = Encryption()
+        self._audit = audit
+        self._metrics = metrics
+        self._now = clock.now
+        self._is_stale = is_stale
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request; never raises, but where the caller has gone and it is cancelled."""
+        if request.method != b"POST" and request.target == _PING:
+            # For load balancers: no signature, no record, no key manager to wait for.
+            return HttpResponse(200, b"pong\n", content_type=b"text/plain")
+        if self._audit.is_failing and not self._audit.recover():
+            return self.answer_failed()  # no use of a key without a trace
+        now = self._now()
+        record = RequestRecord(datetime.fromtimestamp(now, UTC), *request.peer)
+        try:
+            response = HttpResponse(200, await self._serve(request, record, now))
+        except XksError as error:
+            response = _refuse(error, record)
+        except KeyManagerError as error:
+            record.detail = str(error)
+            name = translate(error.failure, XksOperation(record.operation))
+            response = _refuse(XksError(name, error.failure.value), record)
+        except _MethodNotAllowedError:
+            record.error = _METHOD_NOT_ALLOWED
+            response = HttpResponse(405, b"", headers=((b"allow", b"POST"),))
+        except asyncio.CancelledError:
+            record.error = _CONNECTION_CLOSED
+            self._record(record, request.received_at)
+            self.before_answers_leave()
+            raise
+        except Exception as error:  # noqa: BLE001  # the one boundary: a defect is an answer, not a lost request
+            record.detail = _describe_defect(error)
+            _log.error("a request failed inside the proxy: %s", record.detail)
+            response = _refuse(XksError(XksErrorName.INTERNAL), record)
+        # 8. Record.
+        record.status = response.status
+        self._record(record, request.received_at)
+        return response
+
+    def refuse(self, refusal: Refusal, peer: Peer) -> HttpResponse:
+        """Put a refusal of the transport into the words of the XKS proxy API."""
+        record = RequestRecord(datetime.fromtimestamp(self._now(), UTC), *peer)
+        response = _refuse(_describe_refusal(refusal), record)
+        record.status = response.status
+        self._record(record, monotonic())
+        return response
+
+    def before_answers_leave(self) -> None:
+        """Write the records of this turn. AuditLogError if that fails, so that none of its answers leaves."""
+        self._audit.flush()
+
+    def answer_failed(self) -> HttpResponse:
+        """Return an internal error without a record: records cannot be written, or a defect left none."""
+        return HttpResponse(500, encode_error(XksError(XksErrorName.INTERNAL)))
+
+    async def _serve(self, request: HttpRequest, record: RequestRecord, now: float) -> bytes:
+        # 1. Route: the path prefix selects the key store, and with it the credentials.
+        key_store, target = route(request.target, self._key_stores, record)
+        # 2. Method.
+        if request.method != b"POST":
+            raise _MethodNotAllowedError
+        # 3. Authenticate, over the bytes as received.
+        authenticate(request, key_store, record, now=now)
+        # 4. Admit.
+        self._admit(key_store)
+        # 5. Decode: below this line no JSON and no Base64.
+        asked = decode_request(target.operation, request.body)
+        record.request_metadata = asked.request_metadata
+        # 6. Perform, by the deadline.
+        work = self._perform(asked, key_store, request.deadline, record)
+        answered = await finish_by(request.deadline, work)
+        # 7. Encode.
+        return encode_response(answered)
+
+    def _admit(self, key_store: KeyStore) -> None:
+        if self._is_stale():
+            raise XksError(XksErrorName.INTERNAL, "this proxy cannot read which keys it may still use")
+        if key_store.state is KeyStoreState.FROZEN:
+            raise XksError(XksErrorName.INVALID_STATE, "the key store is frozen")
+
+    def _perform(
+        self, asked: XksRequest, key_store: KeyStore, deadline: Deadline, record: RequestRecord
+    ) -> Coroutine[object, None, XksResponse]:
+        match asked:
+            case EncryptRequest():
+                return self._encryption.encrypt(asked, self._key_call(key_store, deadline, record))
+            case DecryptRequest():
+                return decrypt(asked, self._key_call(key_store, deadline, record))
+            case GetKeyMetadataRequest():
+                return get_key_metadata(self._key_call(key_store, deadline, record))
+            case GetHealthStatusRequest():
+                return get_health_status(self._identity, self._health, key_store.external_keys.key_managers(), deadline)
+
+    def _key_call(self, key_store: KeyStore, deadline: Deadline, record: RequestRecord) -> KeyCall:
+        key = key_store.external_keys.find(record.external_key_id)
+        if key is None:
+            raise XksError(XksErrorName.KEY_NOT_FOUND, "there is no such key in this key store")
+        record.key_manager = key.key_manager
+        manager = self._key_managers.get(key.key_manager)
+        if manager is None:
+            record.detail = f"the key manager {key.key_manager} is not configured"
+            raise XksError(XksErrorName.INTERNAL, "the key manager of this key is not there")
+        return KeyCall(manager, key.manager_key_id, deadline, record)
+
+    def _record(self, record: RequestRecord, received_at: float) -> None:
+        record.duration_us = duration_us = int((monotonic() - received_at) * 1e6)
+        self._audit.append(record)
+        self._metrics.count_request(
+            key_store=record.key_store, operation=record.operation, error=record.error, duration_us=duration_us
+        )
+
+
+class _MethodNotAllowedError(HyokError):
+    """An API path was asked with another method than POST."""
+
+
+def _refuse(error: XksError, record: RequestRecord) -> HttpResponse:
+    record.error = error.name.value
+    record.detail = record.detail or error.message
+    return HttpResponse(error.name.status, encode_error(error))
+
+
+def _describe_refusal(refusal: Refusal) -> XksError:
+    match refusal:
+        case Refusal.MALFORMED:
+            return XksError(XksErrorName.VALIDATION, "the request is not well-formed HTTP/1.1")
+        case Refusal.HEAD_TOO_LARGE:
+            return XksError(XksErrorName.VALIDATION, "the request's head is too large")
+        case Refusal.BODY_TOO_LARGE:
+            return XksError(XksErrorName.UNSUPPORTED_OPERATION, "the request's body is larger than this proxy supports")
+        case Refusal.TOO_SLOW:
+            return XksError(XksErrorName.VALIDATION, "the request did not arrive in time")
+
+
+def _describe_defect(error: Exception) -> str:
+    # Type and place only: a message can hold values.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {place.filename}:{place.lineno} in {place.name}"

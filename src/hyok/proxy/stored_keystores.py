@@ -1,0 +1,148 @@
+"""Read key stores from the storage: all of them at the start, and from then on those that the change log names.
+
+What cannot be trusted is reported and left out, or frozen: it refuses access and does not keep others from serving.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, select, tuple_
+
+from hyok.custody.credentials import CredentialPlace, open_credential
+from hyok.custody.errors import IntegrityError
+from hyok.custody.safe import Safe
+from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.sigv4.signing import SigningKeys
+from hyok.storage.changes import Change, ChangeKind
+from hyok.storage.engine import Storage
+from hyok.storage.schema import credentials, external_keys, key_stores
+
+_PARAMETERS_AT_ONCE: Final = 400
+"""Twice this is still below SQLite's limit for one statement."""
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class StoredKeyStores:
+    """Keeps a directory as the storage has it."""
+
+    def __init__(self, storage: Storage, safe: Safe) -> None:
+        """Read all key stores, which blocks: called at start."""
+        self._storage = storage
+        self._safe = safe
+        with storage.reading() as connection:
+            self.directory = KeyStoreDirectory(_read_key_stores(connection, safe, None))
+            for name, key in _read_external_keys(connection, None):
+                self._put_key(name, key)
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Read again what changed; other changes do not concern the proxy. HyokError if that is not possible."""
+        names = {change.subject for change in changes if change.kind in (ChangeKind.KEY_STORE, ChangeKind.CREDENTIAL)}
+        places = {_place_of(change) for change in changes if change.kind is ChangeKind.EXTERNAL_KEY}
+        if not names and not places:
+            return
+        found_stores, found_keys = await self._storage.read(
+            lambda connection: (
+                {key_store.name: key_store for key_store in _read_key_stores(connection, self._safe, names)},
+                {_Place(name, key.id): key for name, key in _read_external_keys(connection, places)},
+            )
+        )
+        # On the loop from here to the end, so that no request sees half of it.
+        self.directory.replace({name: self._with_keys(found_stores.get(name)) for name in names})
+        for place in places:
+            key = found_keys.get(place)
+            if key is not None:
+                self._put_key(place.key_store, key)
+            elif (key_store := self.directory.named(place.key_store)) is not None:
+                key_store.external_keys.remove(place.key_id)
+
+    def _with_keys(self, key_store: KeyStore | None) -> KeyStore | None:
+        # The keys come by changes of their own; one that was deleted and made anew must not inherit the old ones.
+        known = self.directory.named(key_store.name) if key_store else None
+        if key_store is None or known is None or known.created_at != key_store.created_at:
+            return key_store
+        return replace(key_store, external_keys=known.external_keys)
+
+    def _put_key(self, key_store_name: str, key: ExternalKey) -> None:
+        key_store = self.directory.named(key_store_name)
+        if key_store is not None:
+            key_store.external_keys.put(key)
+
+
+class _Place(NamedTuple):
+    key_store: str
+    key_id: str
+
+
+def _place_of(change: Change) -> _Place:
+    name, _, key_id = change.subject.partition("/")
+    return _Place(name, key_id)
+
+
+def _read_key_stores(connection: Connection, safe: Safe, names: Collection[str] | None) -> list[KeyStore]:
+    query = select(
+        key_stores.c.name, key_stores.c.path_prefix, key_stores.c.regions, key_stores.c.state, key_stores.c.created_at
+    )
+    if names is not None:
+        query = query.where(key_stores.c.name.in_(names))
+    return [
+        KeyStore(
+            name=row.name,
+            path_prefix=row.path_prefix,
+            regions=frozenset(region.encode() for region in row.regions),
+            state=_read_state(row.name, row.state),
+            credentials=_read_credentials(connection, safe, row.name),
+            external_keys=ExternalKeys(),
+            created_at=row.created_at,
+        )
+        for row in connection.execute(query).all()
+    ]
+
+
+def _read_state(name: str, word: str) -> KeyStoreState:
+    try:
+        return KeyStoreState(word)
+    except ValueError:
+        _LOGGER.error("key store %s has the unknown state %r and is taken as frozen; set its state again", name, word)
+        return KeyStoreState.FROZEN
+
+
+def _read_credentials(connection: Connection, safe: Safe, key_store: str) -> dict[bytes, Credential]:
+    rows = connection.execute(
+        select(credentials.c.access_key_id, credentials.c.sealed_secret).where(
+            credentials.c.key_store == key_store, credentials.c.retired_at.is_(None)
+        )
+    )
+    found: dict[bytes, Credential] = {}
+    for access_key_id, sealed_secret in rows:
+        place = CredentialPlace(key_store, access_key_id, is_active=True)
+        try:
+            secret = open_credential(safe, sealed_secret, place)
+        except IntegrityError as error:
+            _LOGGER.error("credential %s of key store %s is left out: %s", access_key_id, key_store, error)
+        else:
+            found[access_key_id.encode()] = Credential(access_key_id, SigningKeys(secret))
+    return found
+
+
+def _read_external_keys(connection: Connection, places: Collection[_Place] | None) -> Iterator[tuple[str, ExternalKey]]:
+    table = external_keys.c
+    query = select(table.key_store, table.external_key_id, table.key_manager, table.manager_key_id)
+    if places is None:
+        queries = [query]
+    else:
+        ordered = sorted(places)
+        queries = [
+            query.where(
+                tuple_(table.key_store, table.external_key_id).in_(ordered[start : start + _PARAMETERS_AT_ONCE])
+            )
+            for start in range(0, len(ordered), _PARAMETERS_AT_ONCE)
+        ]
+    for each in queries:
+        for name, key_id, key_manager, manager_key_id in connection.execute(
+            each, execution_options={"yield_per": 10_000}
+        ):
+            yield name, ExternalKey(key_id, key_manager, manager_key_id)
