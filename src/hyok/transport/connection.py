@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.transport.reader import RequestReader
 from hyok.transport.responses import CONTINUE
-from hyok.transport.steps import carry_on
+from hyok.transport.sockets import Address
+from hyok.transport.steps import Begun
 from hyok.transport.tls import common_name
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ class HttpConnection(asyncio.Protocol):
         """Start to listen to the client, unless there are too many already."""
         self._transport = cast("asyncio.Transport", transport)
         peer_name = transport.get_extra_info("peername")
-        self.address = str(peer_name[0])
-        peer = Peer(f"{peer_name[0]}:{peer_name[1]}", common_name(transport.get_extra_info("peercert")))
+        host, port = peer_name[:2]
+        self.address = host
+        peer = Peer(str(Address(host, port)), common_name(transport.get_extra_info("peercert")))
         limits = self._server.limits
         self._reader = RequestReader(peer, accepted_at=self._accepted_at, limits=limits, budget=self._server.budget)
         self.expires_at = monotonic() + self._idle_seconds
@@ -174,7 +176,7 @@ class HttpConnection(asyncio.Protocol):
                 self._send(request, self._failed(error))
             else:
                 self._answering = request
-                self._task = task = self._server.loop.create_task(carry_on(coroutine, waiting_for))
+                self._task = task = self._server.loop.create_task(Begun(coroutine, waiting_for))
                 self._server.tasks.add(task)
                 # Not at the end of the task itself: the next request must not run inside this one's task.
                 task.add_done_callback(self._task_done)

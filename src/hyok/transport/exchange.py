@@ -28,7 +28,7 @@ class TransportFailure(Enum):
     NO_CONNECTION = "no connection"
     """No TCP connection by the deadline: name not found, refused, unreachable; or it broke before any answer came."""
     NO_TLS = "no TLS"
-    """The handshake failed: a certificate not trusted, expired, of another name; no common suite; or ours was refused."""
+    """The handshake failed: a certificate not trusted, expired, of another name; no common suite; ours refused."""
     TIMED_OUT = "timed out"
     """Connected, but not answered by the deadline."""
     BAD_ANSWER = "bad answer"

@@ -141,5 +141,5 @@ class _UvicornServer(uvicorn.Server):
         return self._http.open_connection()
 
 
-async def _no_application(*_: object) -> None:
+async def _no_application(scope: object, receive: object, send: object) -> None:
     """Stand where uvicorn expects an ASGI application; our protocol never calls one."""

@@ -95,7 +95,9 @@ class ResumingTls(ssl.SSLObject):
         """Go on with the handshake; before its first step, offer the session."""
         if not self._is_begun:
             self._is_begun = True
-            self.session = self.sessions.get(str(self.server_hostname))
+            session = self.sessions.get(str(self.server_hostname))
+            if session is not None:
+                self.session = session
         super().do_handshake()
         _refuse_expired(self)
 
