@@ -53,16 +53,7 @@ class KmsService:
         """Answer one request; never raises."""
         request_id = _new_request_id()
         try:
-            if request.method != b"POST":
-                return self._answer_without_body(request, request_id)
-            target = request.header(b"x-amz-target")
-            if not target and request.header(b"content-type").startswith(_FORM):
-                return answer_get_caller_identity(request, self._identification, request_id)
-            return await self._perform(request, target, request_id)
-        except AwsError as error:
-            return self._refuse(error, request_id)
-        except UnidentifiedCallerError as error:
-            return self._refuse(AwsError(_IDENTIFICATION_CODES[error.failure], str(error)), request_id)
+            return await self._answer_or_refuse(request, request_id)
         except Exception as error:  # noqa: BLE001  # the one boundary: a defect of ours is an answer, not a lost request
             _log_defect(error, request_id)
             return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), request_id)
@@ -79,6 +70,19 @@ class KmsService:
     def answer_failed(self) -> HttpResponse:
         """Return an internal error."""
         return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), _new_request_id())
+
+    async def _answer_or_refuse(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        try:
+            if request.method != b"POST":
+                return self._answer_without_body(request, request_id)
+            target = request.header(b"x-amz-target")
+            if not target and request.header(b"content-type").startswith(_FORM):
+                return answer_get_caller_identity(request, self._identification, request_id)
+            return await self._perform(request, target, request_id)
+        except AwsError as error:
+            return self._refuse(error, request_id)
+        except UnidentifiedCallerError as error:
+            return self._refuse(AwsError(_IDENTIFICATION_CODES[error.failure], str(error)), request_id)
 
     async def _perform(self, request: HttpRequest, target: bytes, request_id: str) -> HttpResponse:
         # 1. What is asked.

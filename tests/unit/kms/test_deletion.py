@@ -43,6 +43,15 @@ def test_a_deleted_key_leaves_no_alias_and_frees_its_external_key(kms: RunningKm
     assert not kms.is_tied(XKS_KEY_ID)
 
 
+def test_a_deleted_key_s_material_is_gone_from_memory(kms: RunningKms) -> None:
+    arn = kms.create_key()
+    key = kms.find(arn)
+    kms.call("Encrypt", {"KeyId": arn, "Plaintext": b"x"})
+    assert kms.space.backing_keys.find(key, 1) is not None
+    kms.delete(arn)
+    assert kms.space.backing_keys.find(key, 1) is None
+
+
 def test_a_key_made_anew_over_the_same_external_key_opens_nothing_of_the_old_one(kms: RunningKms) -> None:
     old = kms.create_external_key()
     blob = kms.call("Encrypt", {"KeyId": old, "Plaintext": b"lost"})["CiphertextBlob"]

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from hyok.awsjson.errors import AwsError
 from hyok.kms.caller import AnyCredentials
 from hyok.kms.operation import Operation
 from hyok.kms.pipeline import KmsService
@@ -164,6 +165,13 @@ def test_an_output_that_the_model_does_not_have_is_an_internal_exception() -> No
         return {"Nonsense": 1}
 
     assert answer_at_once(service(answer_nonsense)).status == 500
+
+
+def test_an_error_that_the_model_does_not_have_is_an_internal_exception() -> None:
+    async def refuse_oddly(call: object, request: object) -> dict[str, object]:
+        raise AwsError("NoSuchException", "odd")
+
+    assert answer_at_once(service(refuse_oddly)).status == 500
 
 
 def test_a_load_balancer_sees_that_the_service_runs(kms: RunningKms) -> None:

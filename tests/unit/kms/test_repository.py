@@ -20,7 +20,7 @@ from hyok.kms.repository import (
     update_alias,
     update_key,
 )
-from hyok.kms.values import Alias, KeyState, Tag
+from hyok.kms.values import Alias, KeyState, KmsKey, Tag
 from hyok.storage.changes import ChangeKind, changes_since
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.errors import StorageError
@@ -57,9 +57,23 @@ def test_a_key_is_updated_from_the_state_it_is_known_in(storage: Storage) -> Non
     with storage.transaction() as connection:
         update_key(connection, pending, was=KEY, at=6.0)
     assert loaded(storage).keys == (pending,)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        replace(KEY, state=KeyState.DISABLED),
+        replace(KEY, state=KeyState.PENDING_DELETION, deletion_date=9.5),
+    ],
+    ids=["another state", "another date"],
+)
+def test_a_key_that_is_not_as_it_is_known_is_not_overwritten(storage: Storage, now: KmsKey) -> None:
+    with storage.transaction() as connection:
+        update_key(connection, now, was=KEY, at=6.0)
+    believed = replace(KEY, state=now.state, deletion_date=1.5) if now.deletion_date else KEY
     with pytest.raises(StaleMemoryError), storage.transaction() as connection:
-        update_key(connection, replace(KEY, state=KeyState.DISABLED), was=KEY, at=7.0)
-    assert loaded(storage).keys == (pending,)
+        update_key(connection, replace(KEY, description="new"), was=believed, at=7.0)
+    assert loaded(storage).keys == (now,)
 
 
 def test_a_deleted_key_takes_aliases_and_material_with_it(storage: Storage) -> None:

@@ -170,6 +170,14 @@ def test_every_flipped_bit_of_a_blob_is_refused(kms: RunningKms, kind: str) -> N
     assert refusals == (foreseen if kind == "ordinary" else foreseen | {"KMSInvalidStateException"})
 
 
+def test_a_blob_under_another_account_s_number_asks_no_proxy(kms: RunningKms) -> None:
+    blob = encrypt(kms, kms.create_external_key())
+    asked = list(kms.external_keys.asked)
+    with pytest.raises(AwsError, match="AccessDeniedException: The ciphertext refers to"):
+        kms.call("Decrypt", {"CiphertextBlob": blob[:2] + bytes(5) + blob[7:]})
+    assert kms.external_keys.asked == asked
+
+
 def test_a_blob_claimed_for_another_key_over_the_same_material_is_refused(kms: RunningKms) -> None:
     one, other = kms.create_key(), kms.create_key()
     blob, foreign = encrypt(kms, one), encrypt(kms, other)
@@ -224,6 +232,16 @@ def test_re_encrypt_with_a_wrong_source_key_asks_no_proxy(kms: RunningKms) -> No
     asked = list(kms.external_keys.asked)
     with pytest.raises(AwsError, match=INCORRECT_KEY):
         kms.call("ReEncrypt", {"CiphertextBlob": blob, "SourceKeyId": ordinary, "DestinationKeyId": ordinary})
+    assert kms.external_keys.asked == asked
+
+
+def test_re_encrypt_from_a_disabled_key_asks_no_proxy(kms: RunningKms) -> None:
+    external, ordinary = kms.create_external_key(), kms.create_key()
+    blob = encrypt(kms, external)
+    kms.call("DisableKey", {"KeyId": external})
+    asked = list(kms.external_keys.asked)
+    with pytest.raises(AwsError, match=f"DisabledException: {external}"):
+        kms.call("ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": ordinary})
     assert kms.external_keys.asked == asked
 
 
