@@ -14,7 +14,7 @@ from hyok.cli.output import print_document, print_facts
 from hyok.errors import OperatorError
 
 if TYPE_CHECKING:
-    from hyok.cli.production_start import HolderStart, ServerCertificate
+    from hyok.setup.sides import HolderStart, ServerCertificate
 
 _DEFAULT_REGION = "eu-central-1"
 
@@ -62,8 +62,8 @@ def init(
 
     Nothing is left if it fails or is interrupted. The credential's secret is shown now, and never again.
     """
-    from hyok.cli.new_directory import new_directory
-    from hyok.cli.production_start import CONFIGURATION_FILE, make_holder, make_kms
+    from hyok.setup.new_directory import new_directory
+    from hyok.setup.sides import CONFIGURATION_FILE, make_holder, make_kms
 
     _check_host(host)
     given = _read_certificate(certificate, private_key)
@@ -102,7 +102,7 @@ def _check_host(host: str) -> None:
 
 
 def _read_certificate(certificate: Path | None, private_key: Path | None) -> ServerCertificate | None:
-    from hyok.cli.production_start import ServerCertificate
+    from hyok.setup.sides import ServerCertificate
 
     if certificate is None and private_key is None:
         return None

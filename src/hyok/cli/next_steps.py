@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hyok.cli.production_start import HolderStart
+    from hyok.setup.sides import HolderStart
 
 _PLACEHOLDER = "xks.YOUR-DOMAIN.example"
 

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from hyok.clock import Deadline
 from hyok.keymanagers.interface import KeyDescription, KeyManager, KeyVersion, MemberHealth, Sealed
+from hyok.kms.call import Call
+from hyok.kms.key_space import ExternalKeySide
+from hyok.kms.values import KmsKey, OuterSealed
 from hyok.transport.messages import HttpRequest, HttpResponse, HttpService, Peer, Refusal
 
 
@@ -66,6 +69,36 @@ class TimedService:
     def before_answers_leave(self) -> None:
         """Make the service's records durable."""
         self._service.before_answers_leave()
+
+    def answer_failed(self) -> HttpResponse:
+        """Answer for an answer that may not leave."""
+        return self._service.answer_failed()
+
+
+class TimedExternalKeys:
+    """KMS's outer layer, which notes when an inner ciphertext leaves for the proxy and when its counterpart is back."""
+
+    def __init__(self, external_keys: ExternalKeySide, stopwatch: Stopwatch) -> None:
+        self._external_keys = external_keys
+        self._stopwatch = stopwatch
+
+    async def check_new(self, call: Call, store_id: str, xks_key_id: str) -> None:
+        """Check an external key."""
+        await self._external_keys.check_new(call, store_id, xks_key_id)
+
+    async def seal(self, call: Call, key: KmsKey, inner: bytes, aad: bytes) -> OuterSealed:
+        """Encrypt an inner ciphertext, timed."""
+        self._stopwatch.note(Border.OUTER_LAYER, is_inward=True, size_bytes=len(inner))
+        outer = await self._external_keys.seal(call, key, inner, aad)
+        self._stopwatch.note(Border.OUTER_LAYER, is_inward=False, size_bytes=sum(map(len, outer)))
+        return outer
+
+    async def open(self, call: Call, key: KmsKey, outer: OuterSealed, aad: bytes) -> bytes:
+        """Decrypt to the inner ciphertext, timed."""
+        self._stopwatch.note(Border.OUTER_LAYER, is_inward=True, size_bytes=sum(map(len, outer)))
+        inner = await self._external_keys.open(call, key, outer, aad)
+        self._stopwatch.note(Border.OUTER_LAYER, is_inward=False, size_bytes=len(inner))
+        return inner
 
 
 class TimedKeyManager:

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from hyok.administration.credentials import CredentialPair
+from hyok.administration.keystores import KeyStore
 from hyok.dev.hops import DECRYPT, GENERATE_DATA_KEY, Hop, hops_of
 from hyok.dev.narration import Narrator
 from hyok.dev.protected_object import ProtectedObject, protect, read_object, write_object
@@ -34,14 +36,14 @@ class Stack(Protocol):
     """Both sides, running, as the walk-through needs them."""
 
     stopwatch: Stopwatch
-    kms_endpoint: str
-    region: str
-    proxy_uri_endpoint: str
-    proxy_address: str
-    proxy_uri_path: str
-    access_key_id: str
-    secret_access_key: str
     objects: Path
+    credential: CredentialPair
+    key_store: KeyStore
+
+    @property
+    def proxy_uri_endpoint(self) -> str:
+        """The proxy as KMS knows it."""
+        ...
 
     def describe(self) -> Iterator[tuple[str, str]]:
         """Tell what runs: label and text."""
@@ -59,11 +61,11 @@ class Stack(Protocol):
         """Take the proxy off its port for the length of the block."""
         ...
 
-    def open_outer_layer(self, ciphertext_blob: bytes) -> bytes:
+    def open_outer_layer(self, ciphertext_blob: bytes, encryption_context: dict[str, str]) -> bytes:
         """Do what the owner of the external key can do alone: remove the outer layer."""
         ...
 
-    def open_inner_layer(self, ciphertext_blob: bytes) -> bytes:
+    def open_inner_layer(self, ciphertext_blob: bytes, encryption_context: dict[str, str]) -> bytes:
         """Do what KMS can do alone: try its backing key on what it holds. NotDoneError, as it does not open."""
         ...
 
@@ -113,10 +115,10 @@ class Walkthrough:
                 CustomKeyStoreType="EXTERNAL_KEY_STORE",
                 XksProxyConnectivity="PUBLIC_ENDPOINT",
                 XksProxyUriEndpoint=self._stack.proxy_uri_endpoint,
-                XksProxyUriPath=self._stack.proxy_uri_path,
+                XksProxyUriPath=self._stack.key_store.uri_path,
                 XksProxyAuthenticationCredential={
-                    "AccessKeyId": self._stack.access_key_id,
-                    "RawSecretAccessKey": self._stack.secret_access_key,
+                    "AccessKeyId": self._stack.credential.access_key_id,
+                    "RawSecretAccessKey": self._stack.credential.secret_access_key.reveal().decode("ascii"),
                 },
             )
         )
@@ -226,12 +228,12 @@ class Walkthrough:
                 "KMS without the proxy: Decrypt", lambda: self._decrypt(protected), "KMSInvalidStateException"
             )
         try:
-            self._stack.open_inner_layer(blob)
+            self._stack.open_inner_layer(blob, protected.encryption_context)
         except NotDoneError as error:
             self._narrator.refusal("KMS with its backing key only", f"refused: {error}")
         else:
             raise NotDoneError("KMS opened a doubly encrypted data key alone; it must not")
-        inner = self._stack.open_outer_layer(blob)
+        inner = self._stack.open_outer_layer(blob, protected.encryption_context)
         self._narrator.fact(
             "the external key's owner alone",
             f"gets {len(inner)} bytes, KMS's inner ciphertext, instead of the 32 of the data key",

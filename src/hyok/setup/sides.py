@@ -1,4 +1,4 @@
-"""What `hyok init` makes: the holder's side, and on demand a KMS's side that shares nothing with it."""
+"""What `hyok init` and `hyok dev` make: the holder's side, and on demand a KMS's side that shares nothing with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hyok.storage.schema import Side
 from hyok.transport.development import ensure_development_certificates
 
 CONFIGURATION_FILE = "hyok.toml"
-_KEY_MANAGER = "software"
+KEY_MANAGER = "software"
 
 
 class ServerCertificate(NamedTuple):
@@ -60,13 +60,13 @@ def make_holder(
     with open_holder(load_configuration(file, {})) as holder:
         key_store = create_key_store(holder.storage, holder.clock, name=keystore, regions=(region,) if region else ())
         credential = create_credential(holder.storage, holder.safe, holder.clock, key_store=keystore)
-        create_key(holder.key_administrators[_KEY_MANAGER], external_key_id)
+        create_key(holder.key_administrators[KEY_MANAGER], external_key_id)
         add_external_key(
             holder.storage,
             holder.clock,
             key_store=keystore,
             external_key_id=external_key_id,
-            key_manager=_KEY_MANAGER,
+            key_manager=KEY_MANAGER,
             manager_key_id=external_key_id,
         )
     return HolderStart(key_store, credential, external_key_id, root.id)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hyok.cli.new_directory import new_directory
+from hyok.setup.new_directory import new_directory
 from hyok.errors import OperatorError
 
 
