@@ -4,8 +4,8 @@ KMS never relays the proxy's own message. Source of codes and texts: the XKS pro
 KMS Developer Guide. Where they disagree or are silent:
 
 * CreateKey on AccessDeniedException: the guide's code, because the specification's is not in CreateKey's model.
-* CreateKey on UnsupportedOperationException: both name `XksKeyInvalidResponseException`, which no model has; it is
-  answered all the same.
+* CreateKey on UnsupportedOperationException: both name `XksKeyInvalidResponseException`, which no model has and no SDK
+  knows. CustomKeyStoreInvalidStateException stands for it, as for everything else that is wrong with the proxy.
 * A failure that no row foresees for an operation (a health check answered with KeyNotFoundException) is an answer
   that KMS cannot interpret.
 """
@@ -129,7 +129,7 @@ CONSEQUENCES: Final[Mapping[ExternalFailure, Consequence]] = {
     ),
     ExternalFailure.UNSUPPORTED: Consequence(
         None,
-        "XksKeyInvalidResponseException",
+        "CustomKeyStoreInvalidStateException",
         None,
         "The external key store proxy rejected the request because it does not support the requested operation. If "
         "you see this error repeatedly, report it to your external key store proxy administrator.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -160,9 +161,9 @@ class StoreLifecycle:
         store = replace(self._directory.get(store_id), state=state, connection_error=error)
         try:
             await self._repository.replace(store)
-        except StorageError:
+        except StorageError as error:
             # The next start resumes from what is stored: CONNECTING or DISCONNECTING.
-            _log.exception("the custom key store %s is %s, but that could not be stored", store_id, state.value)
+            _log.error("the custom key store %s is %s, but that could not be stored: %s", store_id, state.value, error)
         self._directory.put(store)
 
     def _find(self, call: Call, store_id: str) -> CustomKeyStore:
@@ -204,9 +205,10 @@ class StoreLifecycle:
     async def _contain(self, store_id: str, work: Coroutine[object, object, None]) -> None:
         try:
             await work
-        except Exception:  # noqa: BLE001  # see below
-            # What is wrong with one store must not end the service; INTERNAL_ERROR is AWS's word for just this.
-            _log.exception("the work on the custom key store %s ended for a reason nobody foresaw", store_id)
+        except Exception as error:  # noqa: BLE001  # what is wrong with one store must not end the service
+            # Where, and of what type, but not the text: it could hold anything.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("the work on the custom key store %s ended with %s\n%s", store_id, type(error).__name__, where)
             await self._turns.take(self._conclude_connecting(store_id, ConnectionErrorCode.INTERNAL_ERROR))
 
     async def _finish_connecting(self, store_id: str, request_id: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hyok.awsjson.errors import AwsError
+from hyok.awsjson.service import load_service_model
 from hyok.kms.external_failures import (
     CONSEQUENCES,
     ExternalFailure,
@@ -92,3 +93,10 @@ def test_every_error_of_the_proxy_is_a_failure_of_its_own(name: XksErrorName) ->
 )
 def test_every_other_error_of_the_client_has_its_failure(error: XksClientError, failure: ExternalFailure) -> None:
     assert failure_of(error) is failure
+
+
+def test_every_code_is_one_that_clients_of_aws_kms_know() -> None:
+    model = load_service_model()
+    for failure in ExternalFailure:
+        for error in (for_create_or_update(failure), for_create_key(failure), for_crypto(failure)):
+            assert model.encode_error(error)[0] == 400

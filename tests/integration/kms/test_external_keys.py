@@ -1,0 +1,259 @@
+"""Cryptographic operations and CreateKey on a proxy that does what it must not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from hyok.awsjson.errors import AwsError
+from hyok.kms.external_failures import CONSEQUENCES, ExternalFailure
+from tests.integration.kms.misbehaving_proxy import (
+    Answer,
+    Asked,
+    Behaviour,
+    MisbehavingProxy,
+    answer,
+    error,
+    hang,
+    reset,
+    with_integrity_value,
+)
+from tests.integration.kms.rig import Rig
+
+REFUSALS = [
+    ("ValidationException", 400, ExternalFailure.UNINTERPRETABLE),
+    ("InvalidStateException", 400, ExternalFailure.KEY_NOT_ENABLED),
+    ("InvalidCiphertextException", 400, ExternalFailure.CIPHERTEXT_REJECTED),
+    ("InvalidKeyUsageException", 400, ExternalFailure.KEY_USAGE_NOT_PERMITTED),
+    ("AuthenticationFailedException", 401, ExternalFailure.NOT_AUTHENTICATED),
+    ("AccessDeniedException", 403, ExternalFailure.ACCESS_DENIED),
+    ("KeyNotFoundException", 404, ExternalFailure.KEY_NOT_FOUND),
+    ("InvalidUriPathException", 404, ExternalFailure.INVALID_URI_PATH),
+    ("ThrottlingException", 429, ExternalFailure.THROTTLED),
+    ("UnsupportedOperationException", 501, ExternalFailure.UNSUPPORTED),
+    ("DependencyTimeoutException", 503, ExternalFailure.DEPENDENCY_TIMED_OUT),
+    ("InternalException", 500, ExternalFailure.INTERNAL),
+]
+
+
+def spoiled(proxy: MisbehavingProxy, **parts: bytes) -> Behaviour:
+    """An answer to Encrypt with some parts replaced, and the integrity value that belongs to them."""
+
+    async def behave(asked: Asked) -> Answer:
+        return Answer.of(with_integrity_value(asked, {**proxy.encrypted(asked), **parts}))
+
+    return behave
+
+
+def with_wrong_integrity_value(proxy: MisbehavingProxy) -> Behaviour:
+    async def behave(asked: Asked) -> Answer:
+        return Answer.of({**proxy.encrypted(asked), "ciphertextDataIntegrityValue": bytes(32)})
+
+    return behave
+
+
+def without_integrity_value(proxy: MisbehavingProxy) -> Behaviour:
+    async def behave(asked: Asked) -> Answer:
+        encrypted = proxy.encrypted(asked)
+        del encrypted["ciphertextDataIntegrityValue"]
+        return Answer.of(encrypted)
+
+    return behave
+
+
+UNINTERPRETABLE: dict[str, Callable[[MisbehavingProxy], Behaviour]] = {
+    "no JSON": lambda _: answer(200, b"<html>welcome</html>"),
+    "empty body": lambda _: answer(200, b""),
+    "missing fields": lambda _: answer(200, b"{}"),
+    "wrong status": lambda _: answer(418, b"{}"),
+    "error without a name": lambda _: answer(500, b"Internal Server Error"),
+    "wrong integrity value": with_wrong_integrity_value,
+    "no integrity value": without_integrity_value,
+    "21 bytes of metadata": lambda proxy: spoiled(proxy, ciphertextMetadata=bytes(21)),
+    "short ciphertext": lambda proxy: spoiled(proxy, ciphertext=bytes(3)),
+    "tag of 15 bytes": lambda proxy: spoiled(proxy, authenticationTag=bytes(15)),
+    "IV of 13 bytes": lambda proxy: spoiled(proxy, initializationVector=bytes(13)),
+}
+
+
+def refusal(rig: Rig, operation: str, **request: object) -> tuple[str, str | None]:
+    with pytest.raises(AwsError) as raised:
+        rig.call(operation, **request)
+    return raised.value.code, raised.value.message
+
+
+def in_crypto(failure: ExternalFailure) -> tuple[str, str]:
+    return "KMSInvalidStateException", CONSEQUENCES[failure].message
+
+
+def in_create_key(failure: ExternalFailure) -> tuple[str | None, str]:
+    return CONSEQUENCES[failure].create_key, CONSEQUENCES[failure].message
+
+
+@pytest.fixture
+def store(rig: Rig) -> str:
+    return rig.create_connected_store()
+
+
+@pytest.fixture
+def key(rig: Rig, store: str) -> str:
+    return rig.create_key(store)
+
+
+def create_key(rig: Rig, store: str) -> tuple[str, str | None]:
+    return refusal(rig, "CreateKey", Origin="EXTERNAL_KEY_STORE", CustomKeyStoreId=store, XksKeyId="key-1")
+
+
+def test_what_was_encrypted_is_decrypted(rig: Rig, key: str, proxy: MisbehavingProxy) -> None:
+    sealed = rig.call("Encrypt", KeyId=key, Plaintext=b"4711", EncryptionContext={"a": "b"})
+    opened = rig.call("Decrypt", CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext={"a": "b"})
+    assert opened["Plaintext"] == b"4711"
+    asked = [request.operation for request in proxy.asked]
+    assert asked == ["GetHealthStatus", "GetHealthStatus", "GetKeyMetadata", "Encrypt", "Decrypt"]
+
+
+def test_the_proxy_is_told_who_asks_for_what(rig: Rig, store: str, key: str, proxy: MisbehavingProxy) -> None:
+    rig.call("GenerateDataKey", KeyId=key, KeySpec="AES_256")
+    created, used = proxy.asked[-2:]
+    assert created.path == used.path.replace("encrypt", "metadata") == "/held/kms/xks/v1/keys/key-1/metadata"
+    assert used.body["ciphertextDataIntegrityValueAlgorithm"] == "SHA_256"
+    metadata = used.body["requestMetadata"]
+    assert len(metadata.pop("kmsRequestId")) == 36
+    assert metadata == {
+        "awsPrincipalArn": "arn:aws:iam::123456789012:root",
+        "kmsKeyArn": key,
+        "kmsOperation": "GenerateDataKey",
+    }
+    assert created.body["requestMetadata"].keys() == {"awsPrincipalArn", "kmsOperation", "kmsRequestId"}
+    assert created.body["requestMetadata"]["kmsOperation"] == "CreateKey"
+
+
+@pytest.mark.parametrize(("name", "status", "failure"), REFUSALS, ids=[row[0] for row in REFUSALS])
+def test_a_refusal_of_the_proxy_ends_a_cryptographic_operation(
+    rig: Rig, key: str, proxy: MisbehavingProxy, name: str, status: int, failure: ExternalFailure
+) -> None:
+    blob = rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
+    proxy.script["Encrypt"] = proxy.script["Decrypt"] = error(name, status)
+    assert refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711") == in_crypto(failure)
+    assert refusal(rig, "Decrypt", CiphertextBlob=blob) == in_crypto(failure)
+    assert refusal(rig, "ReEncrypt", CiphertextBlob=blob, DestinationKeyId=key) == in_crypto(failure)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "failure"), [row for row in REFUSALS if "Ciphertext" not in row[0]], ids=lambda value: value
+)
+def test_a_refusal_of_the_proxy_ends_create_key(
+    rig: Rig, store: str, proxy: MisbehavingProxy, name: str, status: int, failure: ExternalFailure
+) -> None:
+    proxy.script["GetKeyMetadata"] = error(name, status)
+    assert create_key(rig, store) == in_create_key(failure)
+
+
+@pytest.mark.parametrize("fault", UNINTERPRETABLE)
+def test_an_answer_that_breaks_the_api_cannot_be_interpreted(
+    rig: Rig, key: str, proxy: MisbehavingProxy, fault: str
+) -> None:
+    proxy.script["Encrypt"] = UNINTERPRETABLE[fault](proxy)
+    expected = in_crypto(ExternalFailure.UNINTERPRETABLE)
+    assert refusal(rig, "GenerateDataKey", KeyId=key, KeySpec="AES_256") == expected
+
+
+def test_another_plaintext_than_the_inner_ciphertext_is_corrupted(rig: Rig, key: str, proxy: MisbehavingProxy) -> None:
+    blob = rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
+    proxy.script["Decrypt"] = answer(200, b'{"plaintext":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}')
+    expected = in_crypto(ExternalFailure.INNER_CIPHERTEXT_CORRUPTED)
+    assert refusal(rig, "Decrypt", CiphertextBlob=blob) == expected
+
+
+def test_a_slow_proxy_is_asked_twice_and_given_up_after_half_a_second(
+    rig: Rig, key: str, proxy: MisbehavingProxy
+) -> None:
+    proxy.script["Encrypt"] = hang
+    begun = time.monotonic()
+    assert refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711") == in_crypto(ExternalFailure.TIMED_OUT)
+    assert 0.45 < time.monotonic() - begun < 1.0
+    assert [request.operation for request in proxy.asked[-2:]] == ["Encrypt", "Encrypt"]
+
+
+def test_a_proxy_that_is_slow_once_is_forgiven(rig: Rig, key: str, proxy: MisbehavingProxy) -> None:
+    async def hang_once(asked: Asked) -> Answer | None:
+        del proxy.script["Encrypt"]
+        return await hang(asked)
+
+    proxy.script["Encrypt"] = hang_once
+    assert rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
+
+
+def test_a_proxy_that_cuts_every_connection_is_not_reached(rig: Rig, key: str, proxy: MisbehavingProxy) -> None:
+    proxy.script["Encrypt"] = reset
+    assert refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711") == in_crypto(ExternalFailure.NO_CONNECTION)
+
+
+def test_a_proxy_that_stops_and_comes_back_is_used_again(rig: Rig, key: str, proxy: MisbehavingProxy) -> None:
+    rig.run(proxy.stop())
+    assert refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711") == in_crypto(ExternalFailure.NO_CONNECTION)
+    rig.run(proxy.start())
+    assert rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
+
+
+SUITABLE = {"keySpec": "AES_256", "keyUsage": ["ENCRYPT", "DECRYPT"], "keyStatus": "ENABLED"}
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (
+            {"keySpec": "AES_128"},
+            "The key spec of the external key must be AES_256. The key spec of specified external key is AES_128.",
+        ),
+        (
+            {"keyStatus": "DISABLED"},
+            "The status of the external key must be ENABLED. The status of specified external key is DISABLED.",
+        ),
+        (
+            {"keyUsage": ["ENCRYPT", "SIGN"]},
+            "The key usage of the external key must include ENCRYPT and DECRYPT. The key use of specified external key "
+            "is ENCRYPT, SIGN.",
+        ),
+    ],
+    ids=["spec", "status", "usage"],
+)
+def test_a_key_of_another_kind_is_not_tied(
+    rig: Rig, store: str, proxy: MisbehavingProxy, found: dict[str, object], message: str
+) -> None:
+    proxy.script["GetKeyMetadata"] = answer(200, Answer.of({**SUITABLE, **found}).body)
+    assert create_key(rig, store) == ("XksKeyInvalidConfigurationException", message)
+
+
+@pytest.mark.parametrize("usage", [["ENCRYPT", "DECRYPT"], ["SIGN", "DECRYPT", "WRAP", "ENCRYPT"]])
+def test_a_key_with_both_usages_is_tied(rig: Rig, store: str, proxy: MisbehavingProxy, usage: list[str]) -> None:
+    proxy.script["GetKeyMetadata"] = answer(200, Answer.of({**SUITABLE, "keyUsage": usage}).body)
+    assert rig.create_key(store)
+
+
+def test_a_disconnected_store_is_not_asked(rig: Rig, store: str, key: str, proxy: MisbehavingProxy) -> None:
+    blob = rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
+    rig.call("DisconnectCustomKeyStore", CustomKeyStoreId=store)
+    before = len(proxy.asked)
+    assert refusal(rig, "Decrypt", CiphertextBlob=blob) == in_crypto(ExternalFailure.STORE_NOT_CONNECTED)
+    rig.settled(store)
+    assert refusal(rig, "Decrypt", CiphertextBlob=blob) == in_crypto(ExternalFailure.STORE_NOT_CONNECTED)
+    # Another external key: the first one is in use, which is asked before.
+    created = refusal(rig, "CreateKey", Origin="EXTERNAL_KEY_STORE", CustomKeyStoreId=store, XksKeyId="key-2")
+    assert created == in_create_key(ExternalFailure.STORE_NOT_CONNECTED)
+    assert len(proxy.asked) == before
+    rig.call("ConnectCustomKeyStore", CustomKeyStoreId=store)
+    rig.settled(store)
+    assert rig.call("Decrypt", CiphertextBlob=blob)["Plaintext"] == b"4711"
+
+
+def test_the_proxys_own_words_stay_in_the_log(
+    rig: Rig, key: str, proxy: MisbehavingProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    proxy.script["Encrypt"] = error("InternalException", 500)
+    _, message = refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711")
+    assert "SECRET-WORDS" not in str(message)
+    assert "InternalException: SECRET-WORDS-OF-THE-PROXY" in caplog.text
