@@ -31,14 +31,14 @@ class StoredKeys(NamedTuple):
 
 
 def load_keys(connection: Connection) -> StoredKeys:
-    """Read everything, once, at start."""
+    """Read everything, once, at start. Sorted, because sorted lists are made of it."""
     return StoredKeys(
-        tuple(_key_of(row) for row in connection.execute(select(keys)).mappings()),
+        tuple(_key_of(row) for row in connection.execute(select(keys).order_by(keys.c.key_id)).mappings()),
         tuple(
             SealedBackingKey(row.key_id, row.number, row.sealed_material)
             for row in connection.execute(select(backing_keys))
         ),
-        tuple(_alias_of(row) for row in connection.execute(select(aliases)).mappings()),
+        tuple(_alias_of(row) for row in connection.execute(select(aliases).order_by(aliases.c.name)).mappings()),
     )
 
 
@@ -153,7 +153,7 @@ def _key_of(row: RowMapping) -> KmsKey:
         deletion_date=row["deletion_at"],
         backing_key=row["current_backing_number"],
         external_key=None if store_id is None else ExternalKeyReference(store_id, xks_key_id),
-        policy=row["policy"] or "",
+        policy=row["policy"],
         tags=tuple(Tag(name, value) for name, value in row["tags"] or ()),
     )
 

@@ -66,7 +66,8 @@ class KmsKey:
     """The number of the backing key that encrypts now; the first is 1."""
     external_key: ExternalKeyReference | None
     """Present exactly if the origin is EXTERNAL_KEY_STORE."""
-    policy: str
+    policy: str | None
+    """The key policy to the letter, or None for the default one."""
     tags: tuple[Tag, ...]
 
 

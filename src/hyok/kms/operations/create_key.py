@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
 from hyok.clock import Clock
 from hyok.kms.backing_keys import FIRST_NUMBER
 from hyok.kms.call import Call
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
 from hyok.kms.key_metadata import key_metadata
-from hyok.kms.key_names import key_arn, partition_of
+from hyok.kms.key_names import key_arn
 from hyok.kms.key_request import KeyRequest, read_key_request
 from hyok.kms.keys import Keys
 from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.values import KeyState, KmsKey
-
-_POLICY_INDENT: Final = 2
 
 
 class ExternalKeyCheck(Protocol):
@@ -71,24 +68,6 @@ class CreateKey:
             deletion_date=None,
             backing_key=FIRST_NUMBER,
             external_key=wanted.external_key,
-            policy=wanted.policy or default_policy(call.account, call.region),
+            policy=wanted.policy,
             tags=wanted.tags,
         )
-
-
-def default_policy(account: str, region: str) -> str:
-    """Return the key policy of a key that was made without one: the account decides, by IAM."""
-    policy = {
-        "Version": "2012-10-17",
-        "Id": "key-default-1",
-        "Statement": [
-            {
-                "Sid": "Enable IAM User Permissions",
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:{partition_of(region)}:iam::{account}:root"},
-                "Action": "kms:*",
-                "Resource": "*",
-            }
-        ],
-    }
-    return json.dumps(policy, indent=_POLICY_INDENT, separators=(",", " : "))

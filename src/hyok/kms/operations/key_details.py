@@ -7,12 +7,10 @@ from typing import Final
 
 from hyok.awsjson.errors import AwsError
 from hyok.kms.call import Call
+from hyok.kms.key_policy import POLICY_NAME, policy_of
 from hyok.kms.keys import Keys
 from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.pages import page_of
-
-POLICY_NAME: Final = "default"
-"""The one name that a key's policy can have."""
 
 _DEFAULT_LIMIT: Final = 50
 
@@ -37,7 +35,7 @@ class KeyDetails:
         name: str = request.get("PolicyName", POLICY_NAME)
         if name != POLICY_NAME:
             raise AwsError("NotFoundException", "No such policy exists")
-        return {"Policy": key.policy, "PolicyName": POLICY_NAME}
+        return {"Policy": policy_of(key), "PolicyName": POLICY_NAME}
 
     async def list_policies(self, call: Call, request: Input) -> Output:
         """ListKeyPolicies."""
