@@ -88,7 +88,9 @@ def test_an_encrypt_answer_reads_back_as_written(response: EncryptResponse) -> N
 @quickly
 @given(st.text("ABQRgw+/=-_ \n\\\u00e9", max_size=12), st.booleans())
 def test_base64_is_taken_exactly_if_it_is_canonical(text: str, with_null: bool) -> None:
-    body = json.dumps({**REQUEST, "plaintext": text, **({"x": None} if with_null else {})}).encode()
+    body = json.dumps(
+        {**REQUEST, "plaintext": text, **({"additionalAuthenticatedData": None} if with_null else {})}
+    ).encode()
     try:
         value = base64.b64decode(text.encode("ascii", "replace"), validate=True)
         is_canonical = base64.b64encode(value).decode() == text

@@ -114,6 +114,7 @@ class Signer:
         payload hash; else the body is hashed.
         """
         amz_date = format_amz_date(now)
+        scope = self._scope(amz_date)
         if len(headers) == 1 and headers[0][0] == b"host" and is_plain(target):
             signed_headers = HOST_AND_DATE
             canonical = canonical_plain_request(
@@ -133,9 +134,9 @@ class Signer:
         authorization = b"%b Credential=%b/%b, SignedHeaders=%b, Signature=%b" % (
             ALGORITHM,
             self._access_key_id,
-            self._scope(amz_date),
+            scope,
             signed_headers,
-            self._signature(amz_date, canonical),
+            self._signature(amz_date, scope, canonical),
         )
         return ((b"x-amz-date", amz_date), (b"authorization", authorization))
 
@@ -147,11 +148,12 @@ class Signer:
         A session token belongs into the query of `target` beforehand.
         """
         amz_date = format_amz_date(now)
+        scope = self._scope(amz_date)
         folded = fold_headers(headers)
         signed_headers = b";".join(sorted(folded))
         terms = (
             (b"X-Amz-Algorithm", ALGORITHM),
-            (b"X-Amz-Credential", b"%b/%b" % (self._access_key_id, self._scope(amz_date))),
+            (b"X-Amz-Credential", b"%b/%b" % (self._access_key_id, scope)),
             (b"X-Amz-Date", amz_date),
             (b"X-Amz-Expires", b"%d" % expires_seconds),
             (b"X-Amz-SignedHeaders", signed_headers),
@@ -166,14 +168,14 @@ class Signer:
             payload_hash=folded.get(b"x-amz-content-sha256") or hash_payload(body),
             normalize_path=self._normalize_path,
         )
-        return b"%b&X-Amz-Signature=%b" % (unsigned_target, self._signature(amz_date, canonical))
+        return b"%b&X-Amz-Signature=%b" % (unsigned_target, self._signature(amz_date, scope, canonical))
 
     def _scope(self, amz_date: bytes) -> bytes:
         return b"/".join((amz_date[:8], self._region, self._service, TERMINATOR))
 
-    def _signature(self, amz_date: bytes, canonical: bytes) -> bytes:
+    def _signature(self, amz_date: bytes, scope: bytes, canonical: bytes) -> bytes:
         key = self._keys.for_scope(amz_date[:8], self._region, self._service)
-        return key.sign(string_to_sign(amz_date, self._scope(amz_date), canonical))
+        return key.sign(string_to_sign(amz_date, scope, canonical))
 
 
 def sign(

@@ -28,6 +28,9 @@ TOLERANCE_SECONDS = 300
 """How far the clocks of signer and verifier may be apart, either way (XKS API, Authentication)."""
 
 UNSIGNED_PAYLOAD = b"UNSIGNED-PAYLOAD"
+"""Stands for the payload hash where the body is not signed."""
+
+_CONTENT_SHA256 = b"x-amz-content-sha256"
 
 
 class ReceivedRequest(Protocol):
@@ -72,7 +75,8 @@ def verify(
 ) -> None:
     """Return if the request carries a fresh signature by this key; else SignatureError.
 
-    `now` is Unix seconds. `host` must be signed, and each of `required_headers` (lower case) that the request has.
+    `now` is Unix seconds. `host` must be signed, and each of `required_headers` (lower case) that the request has. The
+    body must be signed, unless it is allowed not to be and a signed x-amz-content-sha256 says UNSIGNED-PAYLOAD.
     """
     # 1. The scope: this service, the day of the date that was signed.
     amz_date = request.amz_date
@@ -82,12 +86,7 @@ def verify(
     if not -tolerance_seconds <= age_seconds <= tolerance_seconds:
         raise _not_fresh(age_seconds, limit_seconds=tolerance_seconds)
     # 3. The canonical request; what AWS KMS sends to an XKS proxy needs no header list.
-    if (
-        authorization.signed_headers == HOST_AND_DATE
-        and not required_headers
-        and not allow_unsigned_payload
-        and is_plain(request.target)
-    ):
+    if authorization.signed_headers == HOST_AND_DATE and not required_headers and is_plain(request.target):
         canonical = canonical_plain_request(
             method=request.method, target=request.target, host=request.host, amz_date=amz_date, body=request.body
         )
@@ -168,13 +167,15 @@ def _rebuild(
     # The two picked values stand for their headers on the long way as on the short one. (HTTP/2 has no Host anyway.)
     picked = ((b"host", request.host), (b"x-amz-date", request.amz_date))
     headers.update((name, value) for name, value in picked if value)
-    _check_signed_headers(headers, signed_headers.split(b";"), required_headers)
+    signed_names = signed_headers.split(b";")
+    _check_signed_headers(headers, signed_names, required_headers)
+    declared_hash = headers[_CONTENT_SHA256] if _CONTENT_SHA256 in signed_names else b""
     return canonical_request(
         method=request.method,
         target=target,
         headers=headers,
         signed_headers=signed_headers,
-        payload_hash=_payload_hash(headers, request.body, allow_unsigned_payload=allow_unsigned_payload),
+        payload_hash=_payload_hash(declared_hash, request.body, allow_unsigned_payload=allow_unsigned_payload),
         normalize_path=normalize_path,
     )
 
@@ -192,12 +193,11 @@ def _check_signed_headers(
             raise SignatureError(SignatureFailure.HEADER_UNSIGNED, name.decode())
 
 
-def _payload_hash(headers: dict[bytes, bytes], body: bytes, *, allow_unsigned_payload: bool) -> bytes:
-    declared = headers.get(b"x-amz-content-sha256")
+def _payload_hash(declared: bytes, body: bytes, *, allow_unsigned_payload: bool) -> bytes:
     if declared == UNSIGNED_PAYLOAD and allow_unsigned_payload:
         return UNSIGNED_PAYLOAD
     actual = hash_payload(body)
-    if declared is not None and declared != actual:
+    if declared not in (b"", actual):
         raise SignatureError(SignatureFailure.PAYLOAD_MISMATCH)
     return actual
 

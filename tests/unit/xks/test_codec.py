@@ -354,8 +354,10 @@ def test_base64_must_be_canonical_in_decrypt(field: str, text: str) -> None:
 
 
 def test_stray_bits_are_seen_behind_nulls_and_decoys() -> None:
-    decoy = {**ENCRYPT, "plaintext": "QR==", "x": {"plaintext": "QQ=="}, "y": None}
+    decoy = {**ENCRYPT, "plaintext": "QR==", "x": {"plaintext": "QQ=="}}
     assert fault_of(codec.decode_encrypt_request, write(decoy)).startswith("plaintext must be Base64")
+    null = {**ENCRYPT, "plaintext": "QR==", "additionalAuthenticatedData": None}
+    assert fault_of(codec.decode_encrypt_request, write(null)).startswith("plaintext must be Base64")
     escaped = write({**ENCRYPT, "plaintext": "?"}).replace(b'"?"', b'"QR\\u003d\\u003d"')
     assert fault_of(codec.decode_encrypt_request, escaped).startswith("plaintext must be Base64")
 
