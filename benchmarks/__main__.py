@@ -1,0 +1,67 @@
+"""`scripts/bench`: runs the benchmarks, prints tables, writes everything measured to a JSON file."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import data_keys, proxy_encrypt
+
+
+def _show_proxy_encrypt(*, quick: bool) -> dict[str, Any]:
+    found = proxy_encrypt.measure(rounds=2 if quick else 5, seconds=2 if quick else 4)
+    click.echo("\nproxy Encrypt: 754-byte body, integrity value, audit record; TLS 1.3, 16 connections, one core")
+    click.echo(f"  {'':8}{'CPU µs':>8}{'req/s':>9}{'p99 ms':>9}{'MiB':>7}")
+    for name, measured in (("nginx", found.nginx), ("proxy", found.proxy)):
+        click.echo(
+            f"  {name:8}{measured.cpu_microseconds:8.1f}{measured.requests_per_second:9.0f}"
+            f"{measured.p99_milliseconds:9.2f}{measured.peak_memory_mebibytes:7.0f}"
+        )
+    click.echo(
+        f"  the proxy has {found.share_of_nginx:.1%} of nginx's capacity "
+        f"({found.lowest_share:.1%} to {found.highest_share:.1%} over the rounds)"
+    )
+    return {
+        "nginx": found.nginx._asdict(),
+        "proxy": found.proxy._asdict(),
+        "share_of_nginx": found.share_of_nginx,
+        "lowest_share": found.lowest_share,
+        "highest_share": found.highest_share,
+    }
+
+
+def _show_data_keys(*, quick: bool) -> dict[str, Any]:
+    found = data_keys.measure(seconds=2 if quick else 5)
+    click.echo("\nGenerateDataKey: 3 pairs of encryption context, plain HTTP to KMS, 16 connections, one core for all")
+    click.echo(f"  {'':14}{'req/s':>8}{'p99 ms':>8}{'KMS µs':>8}{'proxy µs':>10}{'KMS MiB':>9}{'proxy MiB':>11}")
+    for name, one in (("external key", found.external_key), ("ordinary key", found.ordinary_key)):
+        click.echo(
+            f"  {name:14}{one.requests_per_second:8.0f}{one.p99_milliseconds:8.2f}{one.kms_cpu_microseconds:8.1f}"
+            f"{one.proxy_cpu_microseconds:10.1f}{one.kms_peak_memory_mebibytes:9.0f}"
+            f"{one.proxy_peak_memory_mebibytes:11.0f}"
+        )
+    return {"external_key": found.external_key._asdict(), "ordinary_key": found.ordinary_key._asdict()}
+
+
+BENCHMARKS = {"proxy-encrypt": _show_proxy_encrypt, "data-keys": _show_data_keys}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
+@click.option("--quick", is_flag=True, help="Short rounds, for a first look.")
+@click.option("--json", "file", type=click.Path(path_type=Path), default="bench.json", show_default=True)
+def main(names: tuple[str, ...], quick: bool, file: Path) -> None:
+    """Run the benchmarks NAMED, or all. Compare figures of one run only: one machine differs by the hour."""
+    measured: dict[str, Any] = {"machine": platform.platform(), "python": platform.python_version()}
+    for name in names or BENCHMARKS:
+        measured[name] = BENCHMARKS[name](quick=quick)
+    file.write_text(json.dumps(measured, indent=2) + "\n")
+    click.echo(f"\nwritten to {file}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""GenerateDataKey on an external key, through KMS and proxy as two processes: the price of each side."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import botocore.session
+
+from benchmarks.machine import SERVER_CORE, spent
+from benchmarks.sides import HOST, Sides, kms_request, make_sides, running_kms, running_proxy
+from benchmarks.wrk import load
+
+
+class DataKeys(NamedTuple):
+    """What one GenerateDataKey costs, all servers pinned to one core."""
+
+    requests_per_second: float
+    p99_milliseconds: float
+    kms_cpu_microseconds: float
+    proxy_cpu_microseconds: float
+    kms_peak_memory_mebibytes: float
+    proxy_peak_memory_mebibytes: float
+
+
+class KmsPrices(NamedTuple):
+    """GenerateDataKey on the two kinds of key."""
+
+    external_key: DataKeys
+    ordinary_key: DataKeys
+    """The proxy has no part in it."""
+
+
+class _Servers(NamedTuple):
+    kms_pid: int
+    kms_port: int
+    proxy_pid: int
+    directory: Path
+
+
+def measure(*, seconds: float) -> KmsPrices:
+    """Measure GenerateDataKey with an encryption context of three pairs, 16 connections, for `seconds` each."""
+    with _servers() as (servers, sides):
+        external, ordinary = _create_keys(servers, sides)
+        return KmsPrices(
+            _price(servers, external, seconds=seconds),
+            _price(servers, ordinary, seconds=seconds),
+        )
+
+
+@contextmanager
+def _servers() -> Iterator[tuple[_Servers, Sides]]:
+    with tempfile.TemporaryDirectory(prefix="hyok-bench-") as directory:
+        sides = make_sides(Path(directory))
+        with (
+            running_proxy(sides, core=SERVER_CORE) as (proxy_pid, proxy_port),
+            running_kms(sides, proxy_port=proxy_port, core=SERVER_CORE) as (kms_pid, kms_port),
+        ):
+            yield _Servers(kms_pid, kms_port, proxy_pid, Path(directory)), sides
+
+
+def _create_keys(servers: _Servers, sides: Sides) -> tuple[str, str]:
+    session = botocore.session.Session()
+    session.set_credentials("benchmark", "any")
+    client: Any = session.create_client(
+        "kms", region_name="eu-central-1", endpoint_url=f"http://127.0.0.1:{servers.kms_port}"
+    )
+    store = client.create_custom_key_store(
+        CustomKeyStoreName="benchmark",
+        CustomKeyStoreType="EXTERNAL_KEY_STORE",
+        XksProxyConnectivity="PUBLIC_ENDPOINT",
+        XksProxyUriEndpoint=f"https://{HOST}",
+        XksProxyUriPath=sides.uri_path,
+        XksProxyAuthenticationCredential={
+            "AccessKeyId": sides.access_key_id,
+            "RawSecretAccessKey": sides.secret.reveal().decode(),
+        },
+    )["CustomKeyStoreId"]
+    client.connect_custom_key_store(CustomKeyStoreId=store)
+    while (
+        client.describe_custom_key_stores(CustomKeyStoreId=store)["CustomKeyStores"][0]["ConnectionState"]
+        != "CONNECTED"
+    ):
+        time.sleep(0.05)
+    external = client.create_key(Origin="EXTERNAL_KEY_STORE", CustomKeyStoreId=store, XksKeyId=sides.external_key_id)
+    return external["KeyMetadata"]["KeyId"], client.create_key()["KeyMetadata"]["KeyId"]
+
+
+def _price(servers: _Servers, key_id: str, *, seconds: float) -> DataKeys:
+    context = {"tenant": "nile", "purpose": "statement", "month": "2026-11"}
+    body = {"KeyId": key_id, "KeySpec": "AES_256", "EncryptionContext": context}
+    request = kms_request("GenerateDataKey", body, port=servers.kms_port)
+    load(request, servers.directory, seconds=1)
+    before = [spent(pid).cpu_seconds for pid in (servers.kms_pid, servers.proxy_pid)]
+    result = load(request, servers.directory, seconds=seconds)
+    after = [spent(pid) for pid in (servers.kms_pid, servers.proxy_pid)]
+    kms, proxy = ((late.cpu_seconds - early) / result.requests * 1e6 for late, early in zip(after, before, strict=True))
+    return DataKeys(
+        result.requests / result.seconds,
+        result.p99_milliseconds,
+        kms,
+        proxy,
+        after[0].peak_memory_mebibytes,
+        after[1].peak_memory_mebibytes,
+    )

@@ -1,0 +1,77 @@
+"""Proxy Encrypt beside nginx: the same POST over the same TLS, on one core, interleaved in one run."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.machine import SERVER_CORE, spent
+from benchmarks.nginx import constant_reply
+from benchmarks.sides import encrypt_request, make_sides, running_proxy
+from benchmarks.wrk import FixedRequest, LoadResult, load
+
+
+class Measured(NamedTuple):
+    """One server's price for a request: the median over the rounds."""
+
+    cpu_microseconds: float
+    requests_per_second: float
+    p99_milliseconds: float
+    peak_memory_mebibytes: float
+
+
+class ProxyEncrypt(NamedTuple):
+    """What `measure` found."""
+
+    nginx: Measured
+    proxy: Measured
+    share_of_nginx: float
+    """The proxy's capacity on one core as a share of nginx's: the ratio of their CPU times, round by round, median."""
+    lowest_share: float
+    highest_share: float
+
+
+def measure(*, rounds: int, seconds: float) -> ProxyEncrypt:
+    """Measure both servers in turn, `rounds` times for `seconds` each, after one round that does not count."""
+    with tempfile.TemporaryDirectory(prefix="hyok-bench-") as directory:
+        sides = make_sides(Path(directory))
+        with (
+            constant_reply(Path(directory), certificate=sides.certificate, private_key=sides.private_key) as nginx,
+            running_proxy(sides, core=SERVER_CORE) as proxy,
+        ):
+            nginx_pid, nginx_port = nginx
+            proxy_pid, proxy_port = proxy
+            found: dict[int, list[tuple[float, LoadResult]]] = {nginx_pid: [], proxy_pid: []}
+            for number in range(rounds + 1):
+                # Signed anew for each round: a signature is valid for five minutes.
+                request = encrypt_request(sides, port=proxy_port)
+                to_nginx = request._replace(url=request.url.replace(f":{proxy_port}", f":{nginx_port}"))
+                for pid, one in ((nginx_pid, to_nginx), (proxy_pid, request)):
+                    price = _cpu_per_request(pid, one, Path(directory), seconds=seconds if number else 1)
+                    if number:
+                        found[pid].append(price)
+            shares = [mine[0] / theirs[0] for mine, theirs in zip(found[nginx_pid], found[proxy_pid], strict=True)]
+            return ProxyEncrypt(
+                _summary(found[nginx_pid], nginx_pid),
+                _summary(found[proxy_pid], proxy_pid),
+                statistics.median(shares),
+                min(shares),
+                max(shares),
+            )
+
+
+def _cpu_per_request(pid: int, request: FixedRequest, directory: Path, *, seconds: float) -> tuple[float, LoadResult]:
+    before = spent(pid).cpu_seconds
+    result = load(request, directory, seconds=seconds)
+    return (spent(pid).cpu_seconds - before) / result.requests * 1e6, result
+
+
+def _summary(rounds: list[tuple[float, LoadResult]], pid: int) -> Measured:
+    return Measured(
+        statistics.median(cpu for cpu, _ in rounds),
+        statistics.median(result.requests / result.seconds for _, result in rounds),
+        statistics.median(result.p99_milliseconds for _, result in rounds),
+        spent(pid).peak_memory_mebibytes,
+    )
