@@ -73,9 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _end_quietly()
     except click.Abort as error:
-        return (
-            INTERRUPTED if isinstance(error.__cause__, KeyboardInterrupt) else _say("no answer: nothing done", NOT_DONE)
-        )
+        # Its context and not its cause: at a question click hides the cause.
+        is_interrupt = isinstance(error.__context__, KeyboardInterrupt)
+        return INTERRUPTED if is_interrupt else _say("no answer: nothing done", NOT_DONE)
     except KeyboardInterrupt:
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:

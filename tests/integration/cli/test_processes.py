@@ -196,6 +196,7 @@ def test_no_color_is_honoured(start: Path) -> None:
     assert not [code for code in terminal.text.split("\x1b[")[1:] if code.partition("m")[0] not in ("0", "1")]
 
 
+# `hyok init` that sends itself a signal at its nth step in the file system: every moment can be tried, none by luck.
 SIGNAL_AT_STEP = """
 import os, sys
 from hyok.cli.main import main
@@ -213,7 +214,6 @@ sys.addaudithook(count)
 sys.argv = ["hyok", "init", directory]
 main()
 """
-"""`hyok init` that sends itself a signal at its nth step in the file system: every moment can be tried, none by luck."""
 
 
 def init_with_signal(directory: Path, signal_number: int, *, step: int) -> subprocess.CompletedProcess[str]:
@@ -226,7 +226,7 @@ def init_with_signal(directory: Path, signal_number: int, *, step: int) -> subpr
 
 
 def is_complete(directory: Path) -> bool:
-    return hyok("config", "check", cwd=directory).returncode == 0 if (directory / "hyok.toml").exists() else False
+    return (directory / "hyok.toml").exists() and hyok("config", "check", cwd=directory).returncode == 0
 
 
 STEPS = range(1, 1000, size(usual=5, nightly=1))
@@ -259,6 +259,6 @@ def test_a_killed_start_is_named_by_the_next_and_never_taken_for_one(tmp_path: P
             assert again.returncode == 2
             assert "holds what an interrupted start left in .unfinished; it was never in use" in again.stderr
         else:
-            assert is_complete(directory) or list(directory.iterdir()) == [] or not directory.exists(), step
+            assert not directory.exists() or is_complete(directory) or list(directory.iterdir()) == [], step
     assert unfinished > 0
     assert is_complete(directory)
