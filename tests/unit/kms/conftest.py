@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +9,19 @@ import pytest
 from tests.unit.kms.running import RunningKms, running_kms
 
 
-@pytest.fixture
-def kms(tmp_path: Path) -> Iterator[RunningKms]:
-    """A KMS service with one connected external key store."""
-    with running_kms(tmp_path) as running:
+@pytest.fixture(scope="session")
+def storage_with_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage that holds one connected external key store: made once, because each test begins with a copy."""
+    directory = tmp_path_factory.mktemp("kms")
+    with running_kms(directory) as running:
         running.add_store()
+    return directory
+
+
+@pytest.fixture
+def kms(tmp_path: Path, storage_with_store: Path) -> Iterator[RunningKms]:
+    """A KMS service with one connected external key store."""
+    directory = tmp_path / "kms"
+    shutil.copytree(storage_with_store, directory)
+    with running_kms(directory) as running:
         yield running
