@@ -47,6 +47,5 @@ def fuzz_one(data: bytes) -> None:
         health = codec.decode_get_health_status_response(data)
         assert health.xks_proxy_fleet_size > 0
         assert 1 <= len(health.ekm_fleet_details) <= 10
-    for status in (400, 500):
-        error = codec.decode_error(status, data)
-        assert error is None or (error.name.status == status and len(error.message) < 512)
+    error = codec.decode_error(500, data)
+    assert error is None or len(error.message) < 512

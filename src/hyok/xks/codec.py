@@ -129,13 +129,16 @@ def decode_get_health_status_response(body: bytes) -> GetHealthStatusResponse:
 
 
 def decode_error(status: int, body: bytes) -> XksError | None:
-    """Read an answer that is not 200. None if it is none of the twelve errors, or has not that error's status."""
+    """Read an answer with an error's status, 400 or more. None if it is none of the twelve errors.
+
+    The name alone says which; whoever cares compares `status` with that of the name.
+    """
     try:
         answer = _ERRORS.read(body)
     except MalformedAnswer:
         return None
     name = _ERROR_NAMES.get(answer.error_name)
-    return XksError(name, answer.error_message) if name and name.status == status else None
+    return XksError(name, answer.error_message) if name and status >= _LEAST_ERROR_STATUS else None
 
 
 # Writing: one encoder for all; the types say what goes where.
@@ -169,6 +172,7 @@ _ENCRYPT_RESPONSES: Final = MessageReader(EncryptResponse, MalformedAnswer)
 _DECRYPT_RESPONSES: Final = MessageReader(DecryptResponse, MalformedAnswer)
 _GET_HEALTH_STATUS_RESPONSES: Final = MessageReader(GetHealthStatusResponse, MalformedAnswer)
 _ERRORS: Final = MessageReader(_Error, MalformedAnswer)
+_LEAST_ERROR_STATUS: Final = 400
 _ERROR_NAMES: Final = {name.value: name for name in XksErrorName}
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NAMED_METADATA: Final = frozenset(field.encode_name for field in msgspec.structs.fields(RequestMetadata))
