@@ -11,7 +11,7 @@ import httptools
 
 from hyok.clock import NO_DEADLINE, Deadline, remaining_seconds
 from hyok.transport.exchange import HttpAnswer, TransportError, TransportFailure
-from hyok.transport.tls import ResumingTls
+from hyok.transport.tls import ResumingTls, explain
 
 _FIRST_FINAL_STATUS = 200
 _SWITCHING_PROTOCOLS = 101
@@ -133,7 +133,7 @@ class ClientConnection(asyncio.Protocol):
             if self._received_bytes:
                 self._fail(TransportFailure.BAD_ANSWER, "the connection was closed in the middle of an answer")
             elif isinstance(exc, ssl.SSLError):
-                self._fail(TransportFailure.NO_TLS, f"the server ended the TLS session: {exc.reason}")
+                self._fail(TransportFailure.NO_TLS, f"the server ended the TLS session: {explain(exc)}")
             else:
                 self._end_exchange(UnansweredError("the connection was closed before an answer came"))
         self._owner.forget(self)

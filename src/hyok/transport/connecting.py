@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from hyok.clock import NO_DEADLINE, Deadline, remaining_seconds
 from hyok.transport.exchange import TransportError, TransportFailure
 from hyok.transport.sockets import Address
+from hyok.transport.tls import explain
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 _CLOSING_SECONDS = 1.0
@@ -43,7 +44,7 @@ async def connect(
     except TimeoutError as error:
         raise TransportError(TransportFailure.TIMED_OUT, f"the TLS handshake with {address} was not done") from error
     except ssl.SSLError as error:
-        raise TransportError(TransportFailure.NO_TLS, f"{server_name} at {address}: {_reason(error)}") from error
+        raise TransportError(TransportFailure.NO_TLS, f"{server_name} at {address}: {explain(error)}") from error
     except OSError as error:
         detail = f"{server_name} at {address} closed the connection during the handshake"
         raise TransportError(TransportFailure.NO_TLS, detail) from error
@@ -91,10 +92,6 @@ def _seconds(deadline: Deadline, shares: int = 1) -> float | None:
 
 
 def _reason(error: Exception | None) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return getattr(error, "verify_message", "") or str(error)
-    if isinstance(error, ssl.SSLError):
-        return error.reason or str(error)
     if isinstance(error, TimeoutError):
         return "no answer to the attempt to connect"
     if isinstance(error, OSError):

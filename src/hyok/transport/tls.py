@@ -85,6 +85,12 @@ def common_name(certificate: Mapping[str, object] | None) -> str:
     return names[0] if len(names) == 1 else ""
 
 
+def explain(error: ssl.SSLError) -> str:
+    """Return what went wrong in a handshake, in OpenSSL's words or in ours."""
+    # OpenSSL's own errors have these attributes; one made in Python has not.
+    return getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error.args[-1])
+
+
 class ResumingTls(ssl.SSLObject):
     """A client's TLS that takes up the last session with the same server."""
 
