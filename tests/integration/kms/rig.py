@@ -50,6 +50,8 @@ def server_tls(certificate: trustme.LeafCert, *, client_authority: trustme.CA | 
     if client_authority is not None:
         client_authority.configure_trust(context)
         context.verify_mode = ssl.CERT_REQUIRED
+        # With TLS 1.3 a refused client has finished its handshake by then, and asyncio keeps the reason to itself.
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 

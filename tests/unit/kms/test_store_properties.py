@@ -114,7 +114,7 @@ def test_a_host_that_is_no_domain_name_is_refused(endpoint: str) -> None:
 @pytest.mark.parametrize("request_", [{}, {"CustomKeyStoreType": "AWS_CLOUDHSM"}], ids=["default", "named"])
 def test_a_cloudhsm_key_store_finds_no_cluster(request_: Mapping[str, object]) -> None:
     with pytest.raises(AwsError, match="CloudHsmClusterNotFoundException"):
-        refuse_cloudhsm({**request_, "CloudHsmClusterId": "cluster-1a23b4cdefg"})
+        refuse_cloudhsm({**request_, "CloudHsmClusterId": "cluster-2a34b5cdefg"})
 
 
 def test_an_external_key_store_without_its_type_is_told_so() -> None:

@@ -1,0 +1,358 @@
+"""ConnectCustomKeyStore and DisconnectCustomKeyStore on proxies that can and cannot be reached, and across restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from hyok.awsjson.errors import AwsError
+from hyok.kms.external_failures import CONSEQUENCES, ExternalFailure
+from hyok.kms.store_lifecycle import LifecycleTimes
+from tests.integration.kms.misbehaving_proxy import Behaviour, MisbehavingProxy, answer, error, hang, reset
+from tests.integration.kms.rig import HOST, NEW_STORE, QUICK, Rig, server_tls
+
+NEVER_SETTLES = LifecycleTimes(settle_seconds=3600.0, health_check_seconds=3600.0)
+CHECKS_OFTEN = LifecycleTimes(settle_seconds=0.01, health_check_seconds=0.02)
+
+
+@contextmanager
+def a_rig(
+    directory: Path,
+    runner: asyncio.Runner,
+    authority: trustme.CA,
+    proxy: MisbehavingProxy,
+    *,
+    times: LifecycleTimes = QUICK,
+    client_certificate: trustme.LeafCert | None = None,
+) -> Iterator[Rig]:
+    rig = Rig(
+        directory,
+        runner,
+        authority=authority,
+        ports={HOST: proxy.port},
+        times=times,
+        client_certificate=client_certificate,
+    )
+    try:
+        yield rig
+    finally:
+        rig.close()
+
+
+@contextmanager
+def another_proxy(
+    runner: asyncio.Runner, certificate: trustme.LeafCert, *, client_authority: trustme.CA | None = None
+) -> Iterator[MisbehavingProxy]:
+    proxy = MisbehavingProxy(server_tls(certificate, client_authority=client_authority))
+    runner.run(proxy.start())
+    try:
+        yield proxy
+    finally:
+        runner.run(proxy.stop())
+
+
+def connect(rig: Rig, store_id: str) -> tuple[str, str | None]:
+    assert rig.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id) == {}
+    entry = rig.settled(store_id)
+    return entry["ConnectionState"], entry.get("ConnectionErrorCode")
+
+
+def refusal(rig: Rig, operation: str, store_id: str) -> str:
+    with pytest.raises(AwsError) as raised:
+        rig.call(operation, CustomKeyStoreId=store_id)
+    return raised.value.code
+
+
+def health(body: str) -> Behaviour:
+    return answer(200, body.encode())
+
+
+UNHEALTHY = '{"xksProxyFleetSize":1,"xksProxyVendor":"v","xksProxyModel":"m","ekmVendor":"e","ekmFleetDetails":[%s]}'
+
+HEALTH_FAULTS: list[tuple[str, Behaviour, ExternalFailure]] = [
+    ("401", error("AuthenticationFailedException", 401), ExternalFailure.NOT_AUTHENTICATED),
+    ("403", error("AccessDeniedException", 403), ExternalFailure.ACCESS_DENIED),
+    ("404", error("InvalidUriPathException", 404), ExternalFailure.INVALID_URI_PATH),
+    ("429", error("ThrottlingException", 429), ExternalFailure.THROTTLED),
+    ("500", error("InternalException", 500), ExternalFailure.INTERNAL),
+    ("503", error("DependencyTimeoutException", 503), ExternalFailure.DEPENDENCY_TIMED_OUT),
+    ("400", error("ValidationException", 400), ExternalFailure.UNINTERPRETABLE),
+    ("no JSON", answer(200, b"OK"), ExternalFailure.UNINTERPRETABLE),
+    ("nobody", health(UNHEALTHY % ""), ExternalFailure.UNINTERPRETABLE),
+    (
+        "all unavailable",
+        health(UNHEALTHY % ",".join(['{"id":"1","model":"m","healthStatus":"UNAVAILABLE"}'] * 2)),
+        ExternalFailure.ALL_UNAVAILABLE,
+    ),
+    ("slow", hang, ExternalFailure.TIMED_OUT),
+    ("reset", reset, ExternalFailure.NO_CONNECTION),
+]
+
+
+def test_a_store_connects_in_the_background_and_disconnects_so(rig: Rig) -> None:
+    store_id = rig.create_store()
+    assert rig.describe(store_id)["ConnectionState"] == "DISCONNECTED"
+    rig.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id)
+    assert rig.describe(store_id)["ConnectionState"] == "CONNECTING"
+    assert rig.settled(store_id)["ConnectionState"] == "CONNECTED"
+    rig.call("DisconnectCustomKeyStore", CustomKeyStoreId=store_id)
+    assert rig.describe(store_id)["ConnectionState"] == "DISCONNECTING"
+    assert rig.settled(store_id)["ConnectionState"] == "DISCONNECTED"
+
+
+def test_connecting_asks_for_the_proxys_health_in_the_callers_name(rig: Rig, proxy: MisbehavingProxy) -> None:
+    rig.create_connected_store()
+    created, connected = proxy.asked
+    assert created.path == connected.path == "/held/kms/xks/v1/health"
+    assert created.body["requestMetadata"]["kmsOperation"] == "CreateCustomKeyStore"
+    assert connected.body["requestMetadata"]["kmsOperation"] == "ConnectCustomKeyStore"
+    assert created.body["requestMetadata"].keys() == {"kmsOperation", "kmsRequestId"}
+
+
+def test_a_connected_store_is_checked_again_and_again_until_it_disconnects(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> None:
+    with a_rig(tmp_path, runner, authority, proxy, times=CHECKS_OFTEN) as rig:
+        store_id = rig.create_connected_store()
+        rig.run(asyncio.sleep(0.1))
+        checks = [asked.body["requestMetadata"] for asked in proxy.asked[2:]]
+        assert {check["kmsOperation"] for check in checks} == {"KmsHealthCheck"}
+        assert len({check["kmsRequestId"] for check in checks}) == len(checks) >= 2
+        proxy.script["GetHealthStatus"] = error("InternalException", 500)
+        rig.run(asyncio.sleep(0.1))
+        found = rig.connections.last_health(store_id)
+        assert found is not None
+        assert found.failure is ExternalFailure.INTERNAL
+        assert rig.describe(store_id)["ConnectionState"] == "CONNECTED"
+        rig.call("DisconnectCustomKeyStore", CustomKeyStoreId=store_id)
+        rig.settled(store_id)
+        before = len(proxy.asked)
+        rig.run(asyncio.sleep(0.05))
+        assert len(proxy.asked) == before
+        assert rig.connections.last_health(store_id) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"), [row[1:] for row in HEALTH_FAULTS], ids=[row[0] for row in HEALTH_FAULTS]
+)
+def test_a_proxy_that_is_not_well_fails_the_connection(
+    rig: Rig, proxy: MisbehavingProxy, fault: Behaviour, failure: ExternalFailure
+) -> None:
+    store_id = rig.create_store()
+    proxy.script["GetHealthStatus"] = fault
+    code = CONSEQUENCES[failure].connection_error
+    assert code is not None
+    assert connect(rig, store_id) == ("FAILED", code.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"), [row[1:] for row in HEALTH_FAULTS], ids=[row[0] for row in HEALTH_FAULTS]
+)
+def test_a_proxy_that_is_not_well_is_not_created_and_not_updated(
+    rig: Rig, proxy: MisbehavingProxy, fault: Behaviour, failure: ExternalFailure
+) -> None:
+    store_id = rig.create_store()
+    before = rig.describe(store_id)
+    proxy.script["GetHealthStatus"] = fault
+    consequence = CONSEQUENCES[failure]
+    if consequence.create_or_update is None:
+        consequence = CONSEQUENCES[ExternalFailure.UNINTERPRETABLE]
+    expected = (consequence.create_or_update, consequence.message)
+    with pytest.raises(AwsError) as raised:
+        rig.create_store(CustomKeyStoreName="other", XksProxyUriPath="/other/kms/xks/v1")
+    assert (raised.value.code, raised.value.message) == expected
+    with pytest.raises(AwsError) as raised:
+        rig.call("UpdateCustomKeyStore", CustomKeyStoreId=store_id, XksProxyUriPath="/other/kms/xks/v1")
+    assert (raised.value.code, raised.value.message) == expected
+    assert rig.call("DescribeCustomKeyStores")["CustomKeyStores"] == [before]
+
+
+def test_one_degraded_instance_is_enough(rig: Rig, proxy: MisbehavingProxy) -> None:
+    async def behave(_asked: object) -> object:
+        return proxy.healthy("UNAVAILABLE", "DEGRADED")
+
+    proxy.script["GetHealthStatus"] = behave  # type: ignore[assignment]  # the answer's type is the proxy's own
+    rig.create_connected_store()
+
+
+def test_a_failed_store_must_be_disconnected_before_it_connects_again(rig: Rig, proxy: MisbehavingProxy) -> None:
+    store_id = rig.create_store()
+    proxy.script["GetHealthStatus"] = error("InternalException", 500)
+    assert connect(rig, store_id)[0] == "FAILED"
+    del proxy.script["GetHealthStatus"]
+    assert refusal(rig, "ConnectCustomKeyStore", store_id) == "CustomKeyStoreInvalidStateException"
+    rig.call("DisconnectCustomKeyStore", CustomKeyStoreId=store_id)
+    entry = rig.describe(store_id)
+    assert entry["ConnectionState"] == "DISCONNECTED"
+    assert "ConnectionErrorCode" not in entry
+    assert connect(rig, store_id) == ("CONNECTED", None)
+
+
+def test_a_proxy_that_is_down_is_not_reachable(rig: Rig, runner: asyncio.Runner, proxy: MisbehavingProxy) -> None:
+    store_id = rig.create_store()
+    runner.run(proxy.stop())
+    assert connect(rig, store_id) == ("FAILED", "XKS_PROXY_NOT_REACHABLE")
+
+
+BAD_CERTIFICATES = ["another name", "expired", "another authority"]
+
+
+def bad_certificate(kind: str, authority: trustme.CA) -> trustme.LeafCert:
+    match kind:
+        case "another name":
+            return authority.issue_cert("www.hyok.test")
+        case "expired":
+            yesterday = datetime.now(UTC) - timedelta(days=1)
+            return authority.issue_cert(HOST, not_before=yesterday - timedelta(days=9), not_after=yesterday)
+        case _:
+            return trustme.CA().issue_cert(HOST)
+
+
+@pytest.mark.parametrize("kind", BAD_CERTIFICATES)
+def test_a_proxy_with_a_bad_certificate_has_no_tls(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, certificate: trustme.LeafCert, kind: str
+) -> None:
+    with another_proxy(runner, certificate) as good, a_rig(tmp_path, runner, authority, good) as rig:
+        store_id = rig.create_store()
+    with another_proxy(runner, bad_certificate(kind, authority)) as bad, a_rig(tmp_path, runner, authority, bad) as rig:
+        assert connect(rig, store_id) == ("FAILED", "XKS_PROXY_INVALID_TLS_CONFIGURATION")
+        with pytest.raises(AwsError) as raised:
+            rig.create_store(CustomKeyStoreName="other", XksProxyUriPath="/other/kms/xks/v1")
+        consequence = CONSEQUENCES[ExternalFailure.NO_TLS]
+        assert (raised.value.code, raised.value.message) == (consequence.create_or_update, consequence.message)
+        assert bad.asked == []
+
+
+@pytest.mark.parametrize("kind", BAD_CERTIFICATES)
+def test_a_certificate_that_turns_bad_ends_cryptographic_operations(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, certificate: trustme.LeafCert, kind: str
+) -> None:
+    with another_proxy(runner, certificate) as good, a_rig(tmp_path, runner, authority, good) as rig:
+        key = rig.create_key(rig.create_connected_store())
+    with another_proxy(runner, bad_certificate(kind, authority)) as bad, a_rig(tmp_path, runner, authority, bad) as rig:
+        with pytest.raises(AwsError) as raised:
+            rig.call("Encrypt", KeyId=key, Plaintext=b"4711")
+        expected = ("KMSInvalidStateException", CONSEQUENCES[ExternalFailure.NO_TLS].message)
+        assert (raised.value.code, raised.value.message) == expected
+
+
+def test_a_proxy_that_asks_for_a_client_certificate_gets_the_one_that_was_set(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, certificate: trustme.LeafCert
+) -> None:
+    client_authority = trustme.CA()
+    shown = client_authority.issue_cert(common_name="cks.kms.eu-central-1.amazonaws.com")
+    with another_proxy(runner, certificate, client_authority=client_authority) as proxy:
+        with a_rig(tmp_path, runner, authority, proxy, client_certificate=shown) as rig:
+            store_id = rig.create_connected_store()
+            rig.call("DisconnectCustomKeyStore", CustomKeyStoreId=store_id)
+            rig.settled(store_id)
+        with a_rig(tmp_path, runner, authority, proxy) as rig:
+            assert connect(rig, store_id) == ("FAILED", "XKS_PROXY_INVALID_TLS_CONFIGURATION")
+
+
+def test_a_store_that_disconnects_while_it_connects_does_not_connect(rig: Rig, proxy: MisbehavingProxy) -> None:
+    store_id = rig.create_store()
+    proxy.script["GetHealthStatus"] = hang
+    rig.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id)
+    rig.run(asyncio.sleep(0.05))
+    assert len(proxy.asked) == 2
+    rig.call("DisconnectCustomKeyStore", CustomKeyStoreId=store_id)
+    assert rig.settled(store_id)["ConnectionState"] == "DISCONNECTED"
+    rig.run(asyncio.sleep(0.05))
+    assert rig.describe(store_id)["ConnectionState"] == "DISCONNECTED"
+
+
+def test_connecting_twice_is_connecting_once(rig: Rig, proxy: MisbehavingProxy) -> None:
+    store_id = rig.create_store()
+    rig.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id)
+    rig.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id)
+    rig.settled(store_id)
+    assert connect(rig, store_id) == ("CONNECTED", None)
+    assert len(proxy.asked) == 2
+
+
+def test_a_defect_of_ours_while_connecting_is_an_internal_error(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_id = rig.create_store()
+
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError("-".join(["any", "value"]))
+
+    monkeypatch.setattr(rig.connections, "check", fail)
+    assert connect(rig, store_id) == ("FAILED", "INTERNAL_ERROR")
+    assert "ZeroDivisionError" in caplog.text
+    assert "any-value" not in caplog.text
+
+
+def test_a_connected_store_is_usable_after_a_restart_even_if_its_proxy_is_down_then(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> None:
+    with a_rig(tmp_path, runner, authority, proxy) as rig:
+        store_id = rig.create_connected_store()
+        key = rig.create_key(store_id)
+        blob = rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
+    runner.run(proxy.stop())
+    with a_rig(tmp_path, runner, authority, proxy) as rig:
+        assert rig.describe(store_id)["ConnectionState"] == "CONNECTED"
+        runner.run(proxy.start())
+        assert rig.call("Decrypt", CiphertextBlob=blob)["Plaintext"] == b"4711"
+
+
+def test_a_start_goes_on_connecting_where_the_last_run_broke_off(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> None:
+    with a_rig(tmp_path, runner, authority, proxy, times=NEVER_SETTLES) as rig:
+        store_id = rig.create_store()
+        rig.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id)
+    with a_rig(tmp_path, runner, authority, proxy) as rig:
+        assert rig.settled(store_id)["ConnectionState"] == "CONNECTED"
+
+
+def test_a_start_finishes_disconnecting(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> None:
+    with a_rig(tmp_path, runner, authority, proxy) as rig:
+        store_id = rig.create_connected_store()
+    with a_rig(tmp_path, runner, authority, proxy, times=NEVER_SETTLES) as rig:
+        rig.call("DisconnectCustomKeyStore", CustomKeyStoreId=store_id)
+    with a_rig(tmp_path, runner, authority, proxy, times=NEVER_SETTLES) as rig:
+        assert rig.describe(store_id)["ConnectionState"] == "DISCONNECTED"
+
+
+def test_a_failed_store_is_still_failed_after_a_restart(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> None:
+    with a_rig(tmp_path, runner, authority, proxy) as rig:
+        store_id = rig.create_store()
+        proxy.script["GetHealthStatus"] = error("AuthenticationFailedException", 401)
+        assert connect(rig, store_id) == ("FAILED", "INVALID_CREDENTIALS")
+    with a_rig(tmp_path, runner, authority, proxy) as rig:
+        entry = rig.describe(store_id)
+        assert (entry["ConnectionState"], entry["ConnectionErrorCode"]) == ("FAILED", "INVALID_CREDENTIALS")
+
+
+def test_a_store_behind_a_vpc_endpoint_service_is_created_but_finds_no_service(
+    rig: Rig, proxy: MisbehavingProxy
+) -> None:
+    store_id = rig.create_store(
+        XksProxyConnectivity="VPC_ENDPOINT_SERVICE",
+        XksProxyVpcEndpointServiceName="com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0",
+    )
+    assert connect(rig, store_id) == ("FAILED", "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND")
+    assert proxy.asked == []
+    proxy_entry = rig.describe(store_id)["XksProxyConfiguration"]
+    assert proxy_entry == {
+        "Connectivity": "VPC_ENDPOINT_SERVICE",
+        "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
+        "UriEndpoint": NEW_STORE["XksProxyUriEndpoint"],
+        "UriPath": NEW_STORE["XksProxyUriPath"],
+        "VpcEndpointServiceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0",
+        "VpcEndpointServiceOwner": "123456789012",
+    }
