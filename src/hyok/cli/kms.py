@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hyok.cli.logs import log_to_stderr
 from hyok.cli.options import configuration_option, example, read_configuration
 from hyok.errors import OperatorError
 
@@ -26,4 +27,5 @@ def serve() -> None:
         )
     from hyok.assembly import serve_kms
 
+    log_to_stderr()
     serve_kms(configuration)

@@ -68,30 +68,40 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = hyok_command.main(list(arguments), prog_name="hyok", standalone_mode=False)
         sys.stdout.flush()
-    except SystemExit:
-        return _end_quietly()  # click's way to say that nobody reads our output any more
-    except BrokenPipeError:
-        return _end_quietly()
-    except click.Abort as error:
-        # Its context and not its cause: at a question click hides the cause.
-        is_interrupt = isinstance(error.__context__, KeyboardInterrupt)
-        return INTERRUPTED if is_interrupt else _say("no answer: nothing done", NOT_DONE)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return REFUSED
-    except click.ClickException as error:
-        return _say(_usage_sentence(error), REFUSED)
-    except OperatorError as error:
-        return _say(str(error), REFUSED)
-    except HyokError as error:
-        return _say(str(error), NOT_DONE)
-    except OSError as error:
-        return _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", NOT_DONE)
-    except Exception as error:  # noqa: BLE001  # the last boundary: a defect must not show a traceback with its values
-        return _report_defect(error)
+    except BaseException as error:  # noqa: BLE001  # the last boundary: a traceback would show what a sentence must not
+        return _explain(_first_of(error))
     return status if isinstance(status, int) else DONE
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Return the first error of a task group's, which is why the others were cancelled."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _explain(error: BaseException) -> int:
+    match error:
+        case SystemExit() | BrokenPipeError():  # SystemExit: how click says that nobody reads our output any more
+            return _end_quietly()
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case click.Abort():  # its context and not its cause: at a question click hides the cause
+            is_interrupt = isinstance(error.__context__, KeyboardInterrupt)
+            return INTERRUPTED if is_interrupt else _say("no answer: nothing done", NOT_DONE)
+        case click.exceptions.NoArgsIsHelpError():
+            error.show()
+            return REFUSED
+        case click.ClickException():
+            return _say(_usage_sentence(error), REFUSED)
+        case OperatorError():
+            return _say(str(error), REFUSED)
+        case HyokError():
+            return _say(str(error), NOT_DONE)
+        case OSError():
+            return _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", NOT_DONE)
+        case BaseException():
+            return _report_defect(error)
 
 
 def _say(sentence: str, status: int) -> int:
@@ -112,7 +122,7 @@ def _end_quietly() -> int:
     return NOT_DONE
 
 
-def _report_defect(error: Exception) -> int:
+def _report_defect(error: BaseException) -> int:
     if os.environ.get(TRACEBACK_VARIABLE):
         traceback.print_exception(error)
     frames = traceback.extract_tb(error.__traceback__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hyok.cli.logs import log_to_stderr
 from hyok.cli.options import configuration_option, example, read_configuration
 
 
@@ -21,4 +22,5 @@ def serve() -> None:
     configuration.require_proxy()
     from hyok.assembly import serve_proxy
 
+    log_to_stderr()
     serve_proxy(configuration)

@@ -77,7 +77,9 @@ class ProxySettings(Settings, frozen=True, kw_only=True):
 
     listen: Annotated[Address, About("Where it serves HTTPS.", '"0.0.0.0:8443"')] = Address("127.0.0.1", 8443)
     workers: Annotated[
-        int, msgspec.Meta(ge=1, le=64), About("Processes that serve.", "2", "a whole number from 1 to 64")
+        int,
+        msgspec.Meta(ge=1, le=64),
+        About("Processes that serve. No effect yet: there is one.", "2", "a whole number from 1 to 64"),
     ] = 1
     certificate: Annotated[
         SecretReference, About("The server's certificate and its chain (PEM).", '"file:/etc/hyok/tls/server.pem"')
@@ -101,13 +103,13 @@ class AuditSettings(Settings, frozen=True, kw_only=True):
 
 
 class MetricsSettings(Settings, frozen=True, kw_only=True):
-    """Numbers for Prometheus."""
+    """Numbers for Prometheus. No effect yet: they are counted and not served."""
 
     listen: Annotated[Address, About("Where they are served.", '"127.0.0.1:9464"')] = Address("127.0.0.1", 9464)
 
 
 class VpcEndpointServiceSettings(Settings, frozen=True, kw_only=True):
-    """A VPC endpoint service as this KMS is to see it."""
+    """A VPC endpoint service as this KMS is to see it. No effect yet."""
 
     name: Annotated[
         EndpointServiceName,

@@ -24,7 +24,6 @@ kind = "embedded"
 
 [proxy]
 listen = "127.0.0.1:8443"             # "0.0.0.0:8443" lets other machines in; AWS KMS connects to port 443
-workers = 1
 $certificate_comment
 certificate = $certificate
 private_key = $private_key
@@ -36,9 +35,6 @@ private_key = $private_key
 
 [audit]
 directory = "audit"
-
-[metrics]
-listen = "127.0.0.1:9464"
 """)
 
 _KMS: Final = Template("""\

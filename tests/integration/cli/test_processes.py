@@ -7,6 +7,7 @@ import os
 import pty
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,12 +39,18 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("HYOK")}
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Path:
-    """A production start, as `hyok init` makes it."""
-    ended = hyok("init", "start", "--output", "json", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("first")
+    ended = hyok("init", "start", "--output", "json", cwd=directory)
     assert ended.returncode == 0, ended.stderr
-    return tmp_path / "start"
+    return directory / "start"
+
+
+@pytest.fixture
+def start(first_start: Path, tmp_path: Path) -> Path:
+    """A production start, as `hyok init` makes it: all its paths are relative, so a copy works as well."""
+    return shutil.copytree(first_start, tmp_path / "start")
 
 
 def test_a_result_is_on_standard_output_and_parses(start: Path) -> None:
@@ -229,7 +236,7 @@ def is_complete(directory: Path) -> bool:
     return (directory / "hyok.toml").exists() and hyok("config", "check", cwd=directory).returncode == 0
 
 
-STEPS = range(1, 1000, size(usual=5, nightly=1))
+STEPS = range(1, 1000, size(usual=7, nightly=1))
 """Far more than there are; the last one tried is the first that is never reached."""
 
 

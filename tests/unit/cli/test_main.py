@@ -94,6 +94,7 @@ def test_wrong_usage_is_one_sentence_and_status_2(hyok: Hyok, words: tuple[str, 
         (KeyManagerError(KeyManagerFailure.UNAVAILABLE, "no token"), 1, "unavailable: no token"),
         (OSError(28, "No space left on device", "/var/x"), 1, "No space left on device: /var/x"),
         (click.Abort(), 1, "no answer: nothing done"),
+        (ExceptionGroup("tasks", [ExceptionGroup("tasks", [OperatorError("a port in use")])]), 2, "a port in use"),
     ],
 )
 def test_a_failure_is_one_sentence_and_its_status(
