@@ -27,18 +27,15 @@ class AuditLogError(HyokError):
 class AuditLog:
     """Collects the records of a turn of the loop and writes them at once."""
 
-    __slots__ = ("_descriptor", "_lines", "_unwritten", "path")
+    __slots__ = ("_descriptor", "_lines", "_unwritten", "is_failing", "path")
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
         self._lines: list[bytes] = []
         self._unwritten = b""
-
-    @property
-    def is_failing(self) -> bool:
-        """Tell whether the last write failed and lines are still waiting."""
-        return bool(self._unwritten)
+        self.is_failing = False
+        """Whether the last write failed, so that lines are waiting."""
 
     def append(self, record: RequestRecord) -> None:
         """Take a finished record; `flush` writes it."""
@@ -74,9 +71,11 @@ class AuditLog:
                 written = os.write(self._descriptor, self._unwritten)
                 self._unwritten = self._unwritten[written:]
         except OSError as error:
+            self.is_failing = True
             raise AuditLogError(
                 f"cannot write {len(self._unwritten)} bytes to the audit log {self.path}: {error.strerror}"
             ) from error
+        self.is_failing = False
 
 
 def open_audit_log(directory: Path, *, service: str, now: float) -> AuditLog:

@@ -15,7 +15,7 @@ from hyok.xks.errors import XksError, XksErrorName
 SERVICE: Final = b"kms-xks-proxy"
 
 _ACCESS_KEY_ID_CHARACTERS: Final = 30
-"""The longest access key id there is. A secret has 43 characters or more, so that one in its place is not recorded."""
+"""The longest access key id there is."""
 
 
 def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecord, *, now: float) -> None:
@@ -26,12 +26,11 @@ def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecor
     try:
         # 1. Who claims to have signed: a credential of this very key store.
         authorization = parse_authorization(request.authorization)
-        access_key_id = authorization.access_key_id
-        if len(access_key_id) <= _ACCESS_KEY_ID_CHARACTERS:
-            record.credential_id = access_key_id.decode("ascii", "replace")
-        credential = key_store.credentials.get(access_key_id)
+        credential = key_store.credentials.get(authorization.access_key_id)
         if credential is None:
+            record.credential_id = _recordable(authorization.access_key_id)
             raise _refuse(record, "the access key id is none of this key store's active ones")
+        record.credential_id = credential.access_key_id
         # 2. For what: checked before a key is derived, so that nobody crowds the cache with scopes of their own.
         region = authorization.region
         if key_store.regions and region not in key_store.regions:
@@ -43,6 +42,11 @@ def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecor
         verify(request, authorization, signing_key=signing_key, service=SERVICE, now=now)
     except SignatureError as error:
         raise _refuse(record, str(error)) from error
+
+
+def _recordable(access_key_id: bytes) -> str:
+    # A secret has 43 characters or more: put in the id's place by mistake, it must not get into the record.
+    return access_key_id.decode("ascii", "replace") if len(access_key_id) <= _ACCESS_KEY_ID_CHARACTERS else "(too long)"
 
 
 def _refuse(record: RequestRecord, reason: str) -> XksError:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from hyok.audit.event import RequestRecord
 from hyok.clock import Deadline
 from hyok.keymanagers.interface import KeyManager
+from hyok.proxy.keystores import ExternalKey
 
 
-class KeyCall(NamedTuple):
+class KeyCall(Struct, frozen=True, gc=False):
     """One use of one external key."""
 
     manager: KeyManager
-    key_id: str
-    """The key's name in that manager."""
+    key: ExternalKey
     deadline: Deadline
     record: RequestRecord
     """Where the operation notes what it used, also if it then fails."""

@@ -7,8 +7,8 @@ be a million, change in place, one dictionary entry at a time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -30,26 +30,27 @@ class Credential(NamedTuple):
     signing_keys: SigningKeys
 
 
-class ExternalKey(NamedTuple):
+@dataclass(slots=True)
+class ExternalKey:
     """A key that a key store offers: whose it is, and what it is called there."""
 
     id: str
     key_manager: str
     manager_key_id: str
+    decrypting_version: int = field(default=0, compare=False)
+    """The last version that the key manager was asked whether it may decrypt too, and said yes; see encrypt.py."""
 
 
 class ExternalKeys:
     """The external keys of one key store."""
 
-    __slots__ = ("_by_id", "_uses")
+    __slots__ = ("_by_id", "_uses", "find")
 
     def __init__(self, keys: Iterable[ExternalKey] = ()) -> None:
         self._by_id = {key.id: key for key in keys}
         self._uses = Counter(key.key_manager for key in self._by_id.values())
-
-    def find(self, key_id: str) -> ExternalKey | None:
-        """Return a key of this key store; one that only its key manager knows is not here."""
-        return self._by_id.get(key_id)
+        self.find: Callable[[str], ExternalKey | None] = self._by_id.get
+        """Return a key by its id; one that only its key manager knows is not here. On the path of each request."""
 
     def put(self, key: ExternalKey) -> None:
         """Add a key, or replace the one of that id."""
@@ -86,16 +87,13 @@ class KeyStore:
 
 
 class KeyStoreDirectory:
-    """Finds the key store of a request by its path prefix."""
+    """All key stores, by the path prefix where they live and by name."""
 
     def __init__(self, key_stores: Iterable[KeyStore] = ()) -> None:
-        self._by_prefix: dict[bytes, KeyStore] = {}
-        self._by_name: dict[str, KeyStore] = {}
-        self.replace({key_store.name: key_store for key_store in key_stores})
-
-    def at_prefix(self, prefix: bytes) -> KeyStore | None:
-        """Return the key store that lives at a prefix."""
-        return self._by_prefix.get(prefix)
+        self._by_name = {key_store.name: key_store for key_store in key_stores}
+        self.by_prefix: Mapping[bytes, KeyStore] = {}
+        """What requests see: never changed, but replaced as a whole."""
+        self.replace({})
 
     def named(self, name: str) -> KeyStore | None:
         """Return the key store of a name."""
@@ -108,4 +106,4 @@ class KeyStoreDirectory:
                 self._by_name.pop(name, None)
             else:
                 self._by_name[name] = key_store
-        self._by_prefix = {key_store.path_prefix.encode(): key_store for key_store in self._by_name.values()}
+        self.by_prefix = {key_store.path_prefix.encode(): key_store for key_store in self._by_name.values()}

@@ -27,10 +27,10 @@ from hyok.proxy.deadline import finish_by
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.operations.decrypt import decrypt
-from hyok.proxy.operations.encrypt import Encryption
+from hyok.proxy.operations.encrypt import encrypt
 from hyok.proxy.operations.get_health_status import ProxyIdentity, get_health_status
 from hyok.proxy.operations.get_key_metadata import get_key_metadata
-from hyok.proxy.routing import route
+from hyok.proxy.routing import Router
 from hyok.proxy.translate import translate
 from hyok.proxy.wire import XksRequest, XksResponse, decode_request, encode_response
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
@@ -41,6 +41,8 @@ from hyok.xks.operations import XksOperation
 _PING: Final = b"/ping"
 _METHOD_NOT_ALLOWED: Final = "MethodNotAllowed"
 _CONNECTION_CLOSED: Final = "ConnectionClosed"
+_RECORDED_CHARACTERS: Final = 256
+"""As long as a whole URI may be; a longer target is recorded cut."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,10 +63,9 @@ class ProxyService:
     ) -> None:
         """`is_stale` tells that `key_stores` may be out of date, for example still offer a key that was withdrawn."""
         self._identity = identity
-        self._key_stores = key_stores
+        self._route = Router(key_stores).route
         self._key_managers = key_managers
         self._health = health
-        self._encryption = Encryption()
         self._audit = audit
         self._metrics = metrics
         self._now = clock.now
@@ -101,6 +102,8 @@ class ProxyService:
             response = _refuse(XksError(XksErrorName.INTERNAL), record)
         # 8. Record.
         record.status = response.status
+        if not record.key_store:
+            record.target = request.target[:_RECORDED_CHARACTERS].decode("latin-1")
         self._record(record, request.received_at)
         return response
 
@@ -122,43 +125,34 @@ class ProxyService:
 
     async def _serve(self, request: HttpRequest, record: RequestRecord, now: float) -> bytes:
         # 1. Route: the path prefix selects the key store, and with it the credentials.
-        key_store, target = route(request.target, self._key_stores, record)
+        route = self._route(request.target)
+        key_store = route.key_store
+        record.key_store = key_store.name
+        record.operation = route.operation_name
+        record.external_key_id = route.key_id
         # 2. Method.
         if request.method != b"POST":
             raise _MethodNotAllowedError
         # 3. Authenticate, over the bytes as received.
         authenticate(request, key_store, record, now=now)
         # 4. Admit.
-        self._admit(key_store)
-        # 5. Decode: below this line no JSON and no Base64.
-        asked = decode_request(target.operation, request.body)
-        record.request_metadata = asked.request_metadata
-        # 6. Perform, by the deadline.
-        work = self._perform(asked, key_store, request.deadline, record)
-        answered = await finish_by(request.deadline, work)
-        # 7. Encode.
-        return encode_response(answered)
-
-    def _admit(self, key_store: KeyStore) -> None:
         if self._is_stale():
             raise XksError(XksErrorName.INTERNAL, "this proxy cannot read which keys it may still use")
         if key_store.state is KeyStoreState.FROZEN:
             raise XksError(XksErrorName.INVALID_STATE, "the key store is frozen")
+        # 5. Decode: below this line no JSON and no Base64.
+        asked = decode_request(route.operation, request.body)
+        record.request_metadata = asked.request_metadata
+        # 6. Perform, by the deadline.
+        answered = await finish_by(request.deadline, self._perform(asked, key_store, request.deadline, record))
+        # 7. Encode.
+        return encode_response(answered)
 
     def _perform(
         self, asked: XksRequest, key_store: KeyStore, deadline: Deadline, record: RequestRecord
     ) -> Coroutine[object, None, XksResponse]:
-        match asked:
-            case EncryptRequest():
-                return self._encryption.encrypt(asked, self._key_call(key_store, deadline, record))
-            case DecryptRequest():
-                return decrypt(asked, self._key_call(key_store, deadline, record))
-            case GetKeyMetadataRequest():
-                return get_key_metadata(self._key_call(key_store, deadline, record))
-            case GetHealthStatusRequest():
-                return get_health_status(self._identity, self._health, key_store.external_keys.key_managers(), deadline)
-
-    def _key_call(self, key_store: KeyStore, deadline: Deadline, record: RequestRecord) -> KeyCall:
+        if isinstance(asked, GetHealthStatusRequest):
+            return get_health_status(self._identity, self._health, key_store.external_keys.key_managers(), deadline)
         key = key_store.external_keys.find(record.external_key_id)
         if key is None:
             raise XksError(XksErrorName.KEY_NOT_FOUND, "there is no such key in this key store")
@@ -167,7 +161,14 @@ class ProxyService:
         if manager is None:
             record.detail = f"the key manager {key.key_manager} is not configured"
             raise XksError(XksErrorName.INTERNAL, "the key manager of this key is not there")
-        return KeyCall(manager, key.manager_key_id, deadline, record)
+        call = KeyCall(manager, key, deadline, record)
+        match asked:
+            case EncryptRequest():
+                return encrypt(asked, call)
+            case DecryptRequest():
+                return decrypt(asked, call)
+            case GetKeyMetadataRequest():
+                return get_key_metadata(call)
 
     def _record(self, record: RequestRecord, received_at: float) -> None:
         record.duration_us = duration_us = int((monotonic() - received_at) * 1e6)

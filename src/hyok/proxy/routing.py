@@ -1,32 +1,57 @@
-"""From a request's target to the key store that it is for."""
+"""From a request's target to the key store that it is for, and what is wanted of it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from hyok.audit.event import RequestRecord
+from msgspec import Struct
+
 from hyok.proxy.keystores import KeyStore, KeyStoreDirectory
 from hyok.xks.errors import XksError, XksErrorName
-from hyok.xks.uri import XksTarget, parse_target
+from hyok.xks.uri import XksOperation, parse_target
 
-_RECORDED_CHARACTERS: Final = 256
-"""As long as a whole URI may be; a longer target is recorded cut."""
+_ROUTES_REMEMBERED: Final = 4096
 
 
-def route(target: bytes, key_stores: KeyStoreDirectory, record: RequestRecord) -> tuple[KeyStore, XksTarget]:
-    """Return the key store that lives at the target's path prefix, and what is wanted of it.
+class Route(Struct, frozen=True, gc=False):
+    """Where a request leads."""
 
-    XksError INVALID_URI_PATH, the same whether it is no path of the API or nobody's prefix.
-    """
-    try:
+    key_store: KeyStore
+    operation: XksOperation
+    operation_name: str
+    key_id: str
+    """The external key id; empty for GetHealthStatus."""
+
+
+class Router:
+    """Finds routes, and remembers them until a key store changes: KMS sends the same targets again and again."""
+
+    __slots__ = ("_key_stores", "_routes", "_routes_of")
+
+    def __init__(self, key_stores: KeyStoreDirectory) -> None:
+        self._key_stores = key_stores
+        self._routes: dict[bytes, Route] = {}
+        self._routes_of = key_stores.by_prefix
+
+    def route(self, target: bytes) -> Route:
+        """Return where a target leads.
+
+        XksError INVALID_URI_PATH, the same for a path that is not of the API as for a prefix that nobody has.
+        """
+        if self._routes_of is not self._key_stores.by_prefix:
+            self._routes_of = self._key_stores.by_prefix
+            self._routes.clear()
+        known = self._routes.get(target)
+        return known if known is not None else self._find(target)
+
+    def _find(self, target: bytes) -> Route:
         parsed = parse_target(target)
-        key_store = key_stores.at_prefix(parsed.prefix)
+        key_store = self._routes_of.get(parsed.prefix)
         if key_store is None:
             raise XksError(XksErrorName.INVALID_URI_PATH, "no operation of the XKS proxy API has this path")
-    except XksError:
-        record.target = target[:_RECORDED_CHARACTERS].decode("latin-1")
-        raise
-    record.key_store = key_store.name
-    record.operation = parsed.operation.value
-    record.external_key_id = parsed.key_id.decode()
-    return key_store, parsed
+        if len(self._routes) >= _ROUTES_REMEMBERED:
+            self._routes.clear()
+        found = self._routes[target] = Route(
+            key_store, parsed.operation, parsed.operation.value, parsed.key_id.decode()
+        )
+        return found

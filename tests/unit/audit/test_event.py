@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from hyok.audit.event import RequestRecord, encode_record
+from hyok.xks.messages import RequestMetadata
 
 WHEN = datetime(2025, 11, 24, 6, 0, 1, 250000, UTC)
 
@@ -25,13 +26,15 @@ def test_a_record_is_one_line_of_json_that_names_its_kind_and_time() -> None:
 
 
 def test_control_characters_from_outside_cannot_forge_a_second_line() -> None:
-    record = RequestRecord(WHEN, "192.0.2.7:4711", kms_request_id='a\n{"event":"xks_request"}\r\x1b[2J\x00')
+    metadata = RequestMetadata(kms_operation="Encrypt", kms_request_id='a\n{"event":"xks_request"}\r\x1b[2J\x00')
+    record = RequestRecord(WHEN, "192.0.2.7:4711", request_metadata=metadata)
 
     line = encode_record(record)
 
     assert all(byte >= 0x20 for byte in line)
-    assert json.loads(line)["kms_request_id"] == record.kms_request_id
+    assert json.loads(line)["request_metadata"]["kmsRequestId"] == metadata.kms_request_id
 
 
 def test_no_field_can_take_bytes_so_none_can_hold_key_material() -> None:
-    assert all(annotation in {"str", "int", "datetime"} for annotation in RequestRecord.__annotations__.values())
+    for fields in (RequestRecord.__annotations__, RequestMetadata.__annotations__):
+        assert set(fields.values()) <= {"str", "int", "datetime", "Arn", "RequestMetadata | None"}

@@ -19,12 +19,12 @@ from hyok.errors import OperatorError
 NOW = 1_764_000_000.5
 
 
-def record(request_id: str) -> RequestRecord:
-    return RequestRecord(datetime.fromtimestamp(NOW, UTC), "192.0.2.7:4711", kms_request_id=request_id)
+def record(key_id: str) -> RequestRecord:
+    return RequestRecord(datetime.fromtimestamp(NOW, UTC), "192.0.2.7:4711", external_key_id=key_id)
 
 
-def written_ids(log: AuditLog) -> list[str]:
-    return [json.loads(line)["kms_request_id"] for line in log.path.read_bytes().splitlines()]
+def written_keys(log: AuditLog) -> list[str]:
+    return [json.loads(line)["external_key_id"] for line in log.path.read_bytes().splitlines()]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_records_of_a_turn_leave_in_one_write(log: AuditLog, monkeypatch: pytest
     log.flush()
 
     assert len(sizes) == 1
-    assert written_ids(log) == ["a", "b", "c"]
+    assert written_keys(log) == ["a", "b", "c"]
 
 
 def test_a_flush_without_records_writes_nothing(log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_write_cut_short_is_completed(log: AuditLog, monkeypatch: pytest.Monke
 
     log.flush()
 
-    assert written_ids(log) == ["a", "b"]
+    assert written_keys(log) == ["a", "b"]
 
 
 def full_disk_after(count: int, real_write: Callable[[int, bytes], int]) -> Callable[[int, bytes], int]:
@@ -132,7 +132,7 @@ def test_no_line_is_lost_or_torn_once_there_is_room_again(log: AuditLog, monkeyp
     log.append(record("c"))
     log.flush()
 
-    assert written_ids(log) == ["a", "b", "c"]
+    assert written_keys(log) == ["a", "b", "c"]
 
 
 def test_closing_writes_what_is_left(log: AuditLog) -> None:
@@ -140,4 +140,4 @@ def test_closing_writes_what_is_left(log: AuditLog) -> None:
 
     log.close()
 
-    assert written_ids(log) == ["last"]
+    assert written_keys(log) == ["last"]

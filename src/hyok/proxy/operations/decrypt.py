@@ -11,12 +11,12 @@ from hyok.xks.messages import DecryptRequest, DecryptResponse
 
 async def decrypt(asked: DecryptRequest, call: KeyCall) -> DecryptResponse:
     """Decrypt. XksError INVALID_CIPHERTEXT for metadata that is not ours; KeyManagerError."""
-    manager, key_id, deadline, record = call
+    record = call.record
     aad = asked.additional_authenticated_data
     metadata = asked.ciphertext_metadata
     record.plaintext_bytes = len(asked.ciphertext)
     record.aad_bytes = len(aad)
-    version = KeyVersion(key_id, decode_ciphertext_metadata(metadata))
+    version = KeyVersion(call.key.manager_key_id, decode_ciphertext_metadata(metadata))
     record.key_version = version.number
     sealed = Sealed(asked.ciphertext, asked.initialization_vector, asked.authentication_tag)
-    return DecryptResponse(await manager.decrypt(version, sealed, frame_aad(aad, metadata), deadline))
+    return DecryptResponse(await call.manager.decrypt(version, sealed, frame_aad(aad, metadata), call.deadline))

@@ -17,57 +17,45 @@ from hyok.xks.integrity import integrity_value
 from hyok.xks.messages import EncryptRequest, EncryptResponse
 
 _ATTEMPTS: Final = 2
-_VERSIONS_REMEMBERED: Final = 100_000
 
 
-class Encryption:
-    """The operation, and its memory of which key versions may decrypt too, so that it asks once and not each time."""
+async def encrypt(asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
+    """Encrypt. KeyManagerError; XksError INTERNAL if the manager twice failed to decrypt its own output."""
+    manager, deadline, record = call.manager, call.deadline, call.record
+    plaintext = asked.plaintext
+    aad = asked.additional_authenticated_data
+    record.plaintext_bytes = len(plaintext)
+    record.aad_bytes = len(aad)
+    # 1. The version, because its number is part of what is authenticated.
+    version = await manager.active_version(call.key.manager_key_id, deadline)
+    record.key_version = version.number
+    metadata = encode_ciphertext_metadata(version.number)
+    framed_aad = frame_aad(aad, metadata)
+    if asked.ciphertext_data_integrity_value_algorithm is None:
+        sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
+        return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata)
+    # 2. A key that cannot decrypt cannot prove anything: refused before it encrypts.
+    if call.key.decrypting_version != version.number:
+        await _ask_for_decryption(version, call)
+    for _ in range(_ATTEMPTS):
+        sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
+        # 3. The integrity value first: computed after the decryption it would cover a bit flipped in between.
+        value = integrity_value(aad, metadata, sealed.iv, sealed.ciphertext, sealed.tag)
+        # 4. Then the decryption of that same output.
+        try:
+            decrypted = await manager.decrypt(version, sealed, framed_aad, deadline)
+        except KeyManagerError as error:
+            if error.failure is not KeyManagerFailure.CIPHERTEXT_REJECTED:
+                raise
+        else:
+            if decrypted == plaintext:
+                return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata, value)
+    raise XksError(XksErrorName.INTERNAL, "the key manager does not decrypt what it has just encrypted")
 
-    __slots__ = ("_decrypting",)
 
-    def __init__(self) -> None:
-        self._decrypting: set[tuple[int, KeyVersion]] = set()
-
-    async def encrypt(self, asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
-        """Encrypt. KeyManagerError; XksError INTERNAL if the manager twice failed to decrypt its own output."""
-        manager, key_id, deadline, record = call
-        plaintext = asked.plaintext
-        aad = asked.additional_authenticated_data
-        record.plaintext_bytes = len(plaintext)
-        record.aad_bytes = len(aad)
-        # 1. The version, because its number is part of what is authenticated.
-        version = await manager.active_version(key_id, deadline)
-        record.key_version = version.number
-        metadata = encode_ciphertext_metadata(version.number)
-        framed_aad = frame_aad(aad, metadata)
-        if asked.ciphertext_data_integrity_value_algorithm is None:
-            sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
-            return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata)
-        # 2. A key that cannot decrypt cannot prove anything: refused before it encrypts.
-        await self._require_decrypting(version, call)
-        for _ in range(_ATTEMPTS):
-            sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
-            # 3. The integrity value first: computed after the decryption it would cover a bit flipped in between.
-            value = integrity_value(aad, metadata, sealed.iv, sealed.ciphertext, sealed.tag)
-            # 4. Then the decryption of that same output.
-            try:
-                decrypted = await manager.decrypt(version, sealed, framed_aad, deadline)
-            except KeyManagerError as error:
-                if error.failure is not KeyManagerFailure.CIPHERTEXT_REJECTED:
-                    raise
-            else:
-                if decrypted == plaintext:
-                    return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata, value)
-        raise XksError(XksErrorName.INTERNAL, "the key manager does not decrypt what it has just encrypted")
-
-    async def _require_decrypting(self, version: KeyVersion, call: KeyCall) -> None:
-        remembered = (id(call.manager), version)
-        if remembered in self._decrypting:
-            return
-        description = await call.manager.describe_key(call.key_id, call.deadline)
-        if KeyUsage.DECRYPT not in description.usages:
-            raise KeyManagerError(KeyManagerFailure.USAGE_NOT_PERMITTED, f"{call.key_id} cannot decrypt")
-        # Only a yes is remembered. Should it turn wrong, the verifying decryption still refuses.
-        if len(self._decrypting) >= _VERSIONS_REMEMBERED:
-            self._decrypting.clear()
-        self._decrypting.add(remembered)
+async def _ask_for_decryption(version: KeyVersion, call: KeyCall) -> None:
+    description = await call.manager.describe_key(version.key_id, call.deadline)
+    if KeyUsage.DECRYPT not in description.usages:
+        raise KeyManagerError(KeyManagerFailure.USAGE_NOT_PERMITTED, f"{version.key_id} cannot decrypt")
+    # Only a yes is remembered. Should it turn wrong, the verifying decryption still refuses.
+    call.key.decrypting_version = version.number

@@ -8,7 +8,7 @@ from hyok.xks.messages import GetKeyMetadataResponse, KeyStatus
 
 async def get_key_metadata(call: KeyCall) -> GetKeyMetadataResponse:
     """Describe a key. KeyManagerError."""
-    description = await call.manager.describe_key(call.key_id, call.deadline)
+    description = await call.manager.describe_key(call.key.manager_key_id, call.deadline)
     return GetKeyMetadataResponse(
         key_spec=description.key_spec,
         key_usage=tuple(sorted(usage.value for usage in description.usages)),
