@@ -97,10 +97,13 @@ class HttpConnection(asyncio.Protocol):
             self.expires_at = now + self._idle_seconds
 
     def eof_received(self) -> bool:
-        """Take no more requests. Without TLS a client may end its side and still wait for the answer."""
+        """Take no more requests: the client has gone, or without TLS has only ended its side.
+
+        Answers that are made already still leave; one that is being made is given up, as nobody may wait for it.
+        """
         transport = self._transport
         self._reader.finish()
-        if transport is None or transport.get_extra_info("ssl_object") is not None:
+        if transport is None or self._task is not None or transport.get_extra_info("ssl_object") is not None:
             return False
         self._server.loop.call_soon(self._close_if_done)  # behind the answers of this turn
         return True
