@@ -32,7 +32,7 @@ from hyok.xks.codec import (
     encode_get_health_status_request,
     encode_get_key_metadata_request,
 )
-from hyok.xks.errors import XksError, XksErrorName
+from hyok.xks.errors import XksErrorName
 from hyok.xks.messages import (
     DecryptRequest,
     DecryptResponse,
@@ -53,7 +53,6 @@ EXCHANGE_SECONDS: Final = 0.25
 _OK: Final = 200
 _POST: Final = b"POST"
 _CONTENT_TYPE: Final = (b"content-type", b"application/json")
-_ERROR_STATUSES: Final = sorted({name.status for name in XksErrorName})
 
 ResponseT = TypeVar("ResponseT", bound=Struct)
 
@@ -190,12 +189,7 @@ def _read(answer: HttpAnswer, decode: Callable[[bytes], ResponseT]) -> ResponseT
 
 
 def _refusal(answer: HttpAnswer) -> XksClientError:
-    error = decode_error(answer.status, answer.body) or _error_under_any_status(answer.body)
+    error = decode_error(answer.status, answer.body)
     if error is None:
         return XksMalformed(f"an answer of {len(answer.body)} bytes with status {answer.status} that is no XKS error")
     return XksRefused(error.name, status=answer.status, message=error.message)
-
-
-def _error_under_any_status(body: bytes) -> XksError | None:
-    # A status that does not belong to the name is a proxy's small sin; what it says is still clear.
-    return next(filter(None, (decode_error(status, body) for status in _ERROR_STATUSES)), None)

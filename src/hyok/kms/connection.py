@@ -6,7 +6,8 @@ When each of these happens is decided in `store_lifecycle.py`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import logging
+from typing import Final, NamedTuple
 
 from hyok.clock import NO_DEADLINE, Clock
 from hyok.kms.custom_key_stores import CustomKeyStore
@@ -15,6 +16,8 @@ from hyok.kms.external_failures import ExternalFailure, failure_of
 from hyok.transport.client import HttpClientPool
 from hyok.xks.messages import EkmHealthStatus, GetHealthStatusResponse, RequestMetadata
 from hyok.xks_client import XksClientError, XksProxyClient
+
+_log: Final = logging.getLogger(__name__)
 
 
 class HealthCheck(NamedTuple):
@@ -96,7 +99,7 @@ class ProxyConnections:
 
     async def check(self, store_id: str, question: HealthQuestion) -> HealthCheck:
         """Ask the proxy behind an open connection how it is, and remember the answer."""
-        found = await self._ask(self._open[store_id].client, question)
+        found = await self._ask(store_id, self._open[store_id].client, question)
         if store_id in self._open:
             self._health[store_id] = found
         return found
@@ -108,15 +111,16 @@ class ProxyConnections:
         except EndpointServiceNotFound:
             return ExternalFailure.VPC_ENDPOINT_SERVICE_NOT_FOUND
         try:
-            return (await self._ask(_client_of(store, pool, self._clock), question)).failure
+            return (await self._ask(store.id, _client_of(store, pool, self._clock), question)).failure
         finally:
             await pool.aclose()
 
-    async def _ask(self, client: XksProxyClient, question: HealthQuestion) -> HealthCheck:
+    async def _ask(self, store_id: str, client: XksProxyClient, question: HealthQuestion) -> HealthCheck:
         metadata = RequestMetadata(kms_operation=question.kms_operation, kms_request_id=question.request_id)
         try:
             status = await client.get_health_status(metadata, NO_DEADLINE)
         except XksClientError as error:
+            _log.warning("%s: the proxy of the custom key store %s: %s", question.kms_operation, store_id, error)
             return HealthCheck(self._clock.now(), failure_of(error), None)
         unavailable = all(
             instance.health_status is EkmHealthStatus.UNAVAILABLE for instance in status.ekm_fleet_details

@@ -100,8 +100,8 @@ def _request_metadata(call: Call, key_arn: str) -> RequestMetadata:
 
 
 def _failed(call: Call, reference: ExternalKeyReference, error: XksClientError) -> AwsError:
-    # The proxy's own words go no further than this log.
-    _log.info("request %s: external key %s in %s failed: %s", call.request_id, *reversed(reference), error)
+    # The proxy's own words go no further than this log; for debugging only, because an outage would flood it.
+    _log.debug("request %s: external key %s in %s failed: %s", call.request_id, *reversed(reference), error)
     return for_crypto(failure_of(error))
 
 

@@ -16,11 +16,15 @@ from hyok.awsjson.errors import AwsError
 from hyok.clock import AdjustableClock, SystemClock
 from hyok.custody.safe import open_safe
 from hyok.kms.caller import AnyCredentials
+from hyok.kms.connection import ProxyConnections
+from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
 from hyok.kms.endpoints import ProxyEndpoints
+from hyok.kms.external_keys import ExternalKeys
 from hyok.kms.key_space import open_key_space, operation_families
+from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
-from hyok.kms.store_lifecycle import LifecycleTimes
-from hyok.kms.store_space import open_store_space
+from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
+from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.secret import Secret
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
@@ -77,13 +81,22 @@ class Rig:
             client_context(_pem(authority.cert_pem), _key_pair(client_certificate)),
             endpoint_map={host: Address("127.0.0.1", port) for host, port in ports.items()},
         )
-        self.stores, self.lifecycle, self.connections, external_keys, operations = open_store_space(
-            self._storage, safe, clock, keys=self.space.keys, endpoints=endpoints, times=times
+        self.stores = CustomKeyStoreDirectory()
+        self.connections = ProxyConnections(endpoints, clock)
+        self.lifecycle = StoreLifecycle(
+            directory=self.stores,
+            repository=CustomKeyStoreRepository(self._storage, safe, clock),
+            connections=self.connections,
+            has_keys=lambda store_id: bool(self.space.keys.of_store(store_id)),
+            times=times,
+        )
+        operations = CustomKeyStoreOperations(
+            directory=self.stores, lifecycle=self.lifecycle, connections=self.connections, clock=clock
         )
         families = operation_families(
             self.space,
             stores=self.stores,
-            external_keys=external_keys,
+            external_keys=ExternalKeys(self.connections),
             clock=clock,
             deletion_clock=AdjustableClock(clock),
         )

@@ -252,7 +252,7 @@ def test_a_disconnected_store_is_not_asked(rig: Rig, store: str, key: str, proxy
 def test_the_proxys_own_words_stay_in_the_log(
     rig: Rig, key: str, proxy: MisbehavingProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
     proxy.script["Encrypt"] = error("InternalException", 500)
     _, message = refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711")
     assert "SECRET-WORDS" not in str(message)
