@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -289,19 +289,15 @@ async def _serve_until_stopped(endpoint: Endpoint) -> None:
 
 
 @asynccontextmanager
-async def _background(*work: Awaitable[None]) -> AsyncIterator[None]:
+async def _background(*work: Coroutine[object, None, None]) -> AsyncIterator[None]:
     """Run what never ends by itself for the length of the block; a failure of it ends the block."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_await(each)) for each in work]
+        tasks = [group.create_task(each) for each in work]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-
-
-async def _await(work: Awaitable[None]) -> None:
-    await work
 
 
 def _address(address: values.Address) -> Address:
