@@ -51,6 +51,7 @@ class ClientConnection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._status = 0  # until the head of the answer is there
         self._body: list[bytes] = []
+        self._was_answered = False
         self.idle_since = 0.0
         """When the last answer was complete, in `time.monotonic` seconds."""
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -128,14 +129,9 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits."""
-        self._transport = None
         if self._waiter is not None:
-            if self._received_bytes:
-                self._fail(TransportFailure.BAD_ANSWER, "the connection was closed in the middle of an answer")
-            elif isinstance(exc, ssl.SSLError):
-                self._fail(TransportFailure.NO_TLS, f"the server ended the TLS session: {explain(exc)}")
-            else:
-                self._end_exchange(UnansweredError("the connection was closed before an answer came"))
+            self._end_exchange(self._why_lost(exc))
+        self._transport = None
         self._owner.forget(self)
         self.closed.set_result(None)
 
@@ -177,12 +173,26 @@ class ClientConnection(asyncio.Protocol):
         self._received_bytes = self._status = 0
         self._headers.clear()
         self._body.clear()
+        self._was_answered = True
         self._end_exchange(answer)
         if is_kept:
             self.idle_since = monotonic()
             self._owner.take_back(self)
         else:
             self.close()
+
+    def _why_lost(self, exc: Exception | None) -> TransportError | UnansweredError:
+        if self._received_bytes:
+            return TransportError(TransportFailure.BAD_ANSWER, "the connection was closed in the middle of an answer")
+        if isinstance(exc, ssl.SSLError):
+            return TransportError(TransportFailure.NO_TLS, f"the server ended the TLS session: {explain(exc)}")
+        connection = self.ssl_object
+        if not self._was_answered and isinstance(connection, ResumingTls) and connection.shows_certificate:
+            # In TLS 1.3 a server judges the client's certificate after the client's handshake has ended.
+            return TransportError(
+                TransportFailure.NO_TLS, "closed right after the handshake: our certificate may not be let in"
+            )
+        return UnansweredError("the connection was closed before an answer came")
 
     def _time_out(self) -> None:
         so_far = f"{self._received_bytes} bytes of the answer" if self._received_bytes else "no answer"

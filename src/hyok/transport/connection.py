@@ -133,7 +133,7 @@ class HttpConnection(asyncio.Protocol):
         """Close after the requests that have come, or have begun to come, are answered. uvicorn calls this at drain."""
         if self._reader.is_reading:
             self._reader.is_last = True
-        else:
+        elif not self._is_refused:  # that one is about to end
             self._reader.finish()
             self._server.loop.call_soon(self._close_if_done)
 
@@ -253,7 +253,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _close_if_done(self) -> None:
         if self._transport is not None and self._task is None and not self._reader.requests:
-            self._end(self._transport)
+            self._close(self._transport)
 
     def _end(self, transport: asyncio.Transport) -> None:
         if self._is_refused and not self._is_closing:

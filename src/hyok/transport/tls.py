@@ -18,6 +18,9 @@ from hyok.transport.pem import PemSource, load_authorities, load_key_pair
 _log = logging.getLogger("hyok.transport")
 _TLS12_SUITES = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
 _MOST_SESSIONS = 64
+_NOT_TLS = frozenset(
+    {"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"}
+)  # an alert would say nothing there
 
 
 class TlsSetup(NamedTuple):
@@ -53,6 +56,7 @@ def server_context(key_pair: KeyPair, client_certificates: ClientCertificates | 
     """
     context = _strict_context(ssl.PROTOCOL_TLS_SERVER)
     context.num_tickets = 1
+    context.sslobject_class = AlertingTls
     state = load_key_pair(context, *key_pair)
     if client_certificates is not None:
         _require_certificates(context, client_certificates)
@@ -69,7 +73,7 @@ def client_context(authorities: PemSource | None = None, key_pair: KeyPair | Non
         context.load_default_certs()
     else:
         load_authorities(context, authorities)
-    context.sslobject_class = _resuming_class()
+    context.sslobject_class = _resuming_class(shows_certificate=key_pair is not None)
     if key_pair is None:
         return TlsSetup(context, None, ())
     state = load_key_pair(context, *key_pair)
@@ -91,10 +95,35 @@ def explain(error: ssl.SSLError) -> str:
     return getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error.args[-1])
 
 
+class AlertingTls(ssl.SSLObject):
+    """A server's TLS whose clients hear why a handshake failed.
+
+    Event loops drop the connection when a handshake raises, and OpenSSL's alert with it. So the failure is held back
+    for one step, in which they send what there is to send.
+    """
+
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            if error.reason in _NOT_TLS:
+                raise
+            self._failure = error
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "to send the alert") from error
+
+
 class ResumingTls(ssl.SSLObject):
     """A client's TLS that takes up the last session with the same server."""
 
     sessions: ClassVar[dict[str, ssl.SSLSession]]
+    shows_certificate: ClassVar[bool]
     _is_begun = False
 
     def do_handshake(self) -> None:
@@ -137,11 +166,12 @@ def _require_certificates(context: ssl.SSLContext, certificates: ClientCertifica
     context.sslobject_class = _subject_checking_class(certificates.subjects)
 
 
-def _subject_checking_class(subjects: frozenset[str]) -> type[ssl.SSLObject]:
+def _subject_checking_class(subjects: frozenset[str]) -> type[AlertingTls]:
     # OpenSSL's own name check prefers the alternative names and would let a wrong common name through.
-    class SubjectCheckingTls(ssl.SSLObject):
+    class SubjectCheckingTls(AlertingTls):
         def do_handshake(self) -> None:
             super().do_handshake()
+            # Raised at once: in TLS 1.2 our last message has not left yet, and must not.
             name = common_name(self.getpeercert())
             if name not in subjects:
                 _log.warning("a TLS client was refused: its certificate's common name %r is not let in", name)
@@ -151,10 +181,11 @@ def _subject_checking_class(subjects: frozenset[str]) -> type[ssl.SSLObject]:
     return SubjectCheckingTls
 
 
-def _resuming_class() -> type[ResumingTls]:
+def _resuming_class(*, shows_certificate: bool) -> type[ResumingTls]:
     class ResumingTlsOfContext(ResumingTls):
         sessions: ClassVar[dict[str, ssl.SSLSession]] = {}
 
+    ResumingTlsOfContext.shows_certificate = shows_certificate
     return ResumingTlsOfContext
 
 

@@ -1,0 +1,221 @@
+"""From endpoints to sockets: start, what an operator reads when it fails, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from time import monotonic
+
+import pytest
+
+from hyok.errors import OperatorError
+from hyok.transport.messages import HttpRequest, HttpResponse
+from hyok.transport.serving import Endpoint, run, serve
+from hyok.transport.sockets import Address, address_of, listen
+from tests.integration.transport.programs import ANY_PORT, raw_client, run_briefly, serving
+from tests.unit.transport.doubles import ScriptedService
+
+GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+async def slowly(request: HttpRequest) -> HttpResponse:
+    await asyncio.sleep(0.3)
+    return HttpResponse(200, b"done")
+
+
+async def never(request: HttpRequest) -> HttpResponse:
+    await asyncio.sleep(3600)
+    raise AssertionError
+
+
+def test_several_services_run_side_by_side_and_each_tells_its_real_port() -> None:
+    async def scenario() -> None:
+        services = {name: ScriptedService() for name in ("proxy", "kms")}
+        async with serve([Endpoint(name, ANY_PORT, service, None) for name, service in services.items()]) as running:
+            assert running.address("proxy").port != running.address("kms").port != 0
+            for name, service in services.items():
+                async with raw_client(running.address(name)) as client:
+                    client.send(GET)
+                    assert await client.answer() == (200, b"/x")
+                assert len(service.requests) == 1
+
+    run_briefly(scenario)
+
+
+def test_after_the_stop_nothing_listens_there() -> None:
+    async def scenario() -> None:
+        async with serving(ScriptedService()) as address:
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=1)
+
+    run_briefly(scenario)
+
+
+def test_a_port_in_use_is_named_with_what_to_do_and_no_other_endpoint_starts() -> None:
+    async def scenario() -> None:
+        with socket.create_server(ANY_PORT) as taken, socket.create_server(ANY_PORT) as free:
+            address, first = Address(*taken.getsockname()), Address(*free.getsockname())
+            free.close()
+            endpoints = [Endpoint("a", first, ScriptedService(), None), Endpoint("b", address, ScriptedService(), None)]
+            with pytest.raises(OperatorError, match=rf"cannot listen on {address}: another program listens there"):
+                async with serve(endpoints):
+                    pytest.fail("it started")
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(first, timeout=1)
+
+    run_briefly(scenario)
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("192.0.2.1", r"cannot listen on 192\.0\.2\.1:0: no interface of this machine has the address 192\.0\.2\.1"),
+        ("no-such-host.invalid", r"'no-such-host\.invalid' is no address of this machine"),
+    ],
+)
+def test_an_address_of_another_machine_is_named(host: str, message: str) -> None:
+    with pytest.raises(OperatorError, match=message):
+        listen(Address(host, 0))
+
+
+def test_a_privileged_port_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(OperatorError, match=r"port 443 is for privileged programs; give this one CAP_NET_BIND_SERVICE"):
+        listen(Address("127.0.0.1", 443))
+
+
+def test_a_port_can_be_taken_again_right_after_a_stop() -> None:
+    async def scenario() -> None:
+        address = ANY_PORT
+        for _ in range(3):
+            async with serve([Endpoint("a", address, ScriptedService(), None)]) as running:
+                address = running.address("a")
+                async with raw_client(address) as client:
+                    client.send(GET)
+                    await client.answer()
+
+    run_briefly(scenario)
+
+
+def test_ipv6_is_served_and_written_with_brackets() -> None:
+    async def scenario() -> None:
+        async with serve([Endpoint("a", Address("::1", 0), ScriptedService(), None)]) as running:
+            address = running.address("a")
+            assert str(address) == f"[::1]:{address.port}"
+            async with raw_client(address) as client:
+                client.send(GET)
+                assert await client.answer() == (200, b"/x")
+
+    try:
+        listen(Address("::1", 0)).close()
+    except OperatorError:
+        pytest.skip("this machine has no IPv6")
+    run_briefly(scenario)
+
+
+def test_accepted_sockets_send_small_packets_at_once_from_the_handshake_on() -> None:
+    with listen(ANY_PORT) as listener, socket.create_connection(address_of(listener)):
+        listener.settimeout(2)
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_uvloop_keeps_that_on_the_connections_it_accepts() -> None:
+    async def scenario() -> None:
+        seen: list[int] = []
+
+        class Protocol(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                accepted = transport.get_extra_info("socket")
+                seen.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+        listener = listen(ANY_PORT)
+        server = await asyncio.get_running_loop().create_server(Protocol, sock=listener)
+        async with raw_client(address_of(listener)):
+            await asyncio.sleep(0.05)
+        server.close()
+        assert seen == [1]
+
+    run_briefly(scenario)
+
+
+def test_the_drain_answers_what_has_come_and_takes_nothing_more() -> None:
+    async def scenario() -> None:
+        service = ScriptedService(slowly)
+        async with serving(service) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            idle_reader, idle_writer = await asyncio.open_connection(*address)
+            writer.write(GET)
+            await asyncio.sleep(0.05)
+            began = monotonic()
+        assert 0.2 < monotonic() - began < 1.5
+        rest = await reader.read()
+        assert rest.endswith(b"connection: close\r\n\r\ndone")
+        assert await idle_reader.read() == b""
+        writer.close()
+        idle_writer.close()
+
+    run_briefly(scenario)
+
+
+def test_what_takes_longer_than_the_drain_is_cut_and_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with serving(ScriptedService(never), drain_seconds=0.3) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(GET)
+            await asyncio.sleep(0.05)
+            began = monotonic()
+        assert 0.25 < monotonic() - began < 1.5
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        writer.close()
+        assert len(asyncio.all_tasks()) == 1
+
+    with caplog.at_level(logging.WARNING):
+        run_briefly(scenario)
+    assert "1 connection" in caplog.text
+
+
+def test_a_failure_inside_the_block_still_stops_the_servers() -> None:
+    async def scenario() -> None:
+        address = ANY_PORT
+        with pytest.raises(ZeroDivisionError):
+            async with serving(ScriptedService()) as address:
+                raise ZeroDivisionError
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=1)
+
+    run_briefly(scenario)
+
+
+def test_uvicorn_neither_logs_nor_handles_signals(caplog: pytest.LogCaptureFixture) -> None:
+    import signal
+
+    async def scenario() -> None:
+        before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+        async with serving(ScriptedService()) as address, raw_client(address) as client:
+            assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+            client.send(GET)
+            await client.answer()
+
+    with caplog.at_level(logging.DEBUG):
+        run_briefly(scenario)
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
+def test_a_program_runs_on_uvloop_with_all_the_open_files_it_may_have() -> None:
+    async def program() -> tuple[str, bool]:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return type(asyncio.get_running_loop()).__module__, soft == hard
+
+    assert run(program()) == ("uvloop", True)
+    assert os.getpid()
