@@ -7,8 +7,8 @@ seldom waits for a key manager.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Mapping
+from time import monotonic
 from typing import Final, NamedTuple
 
 from hyok.clock import Deadline, deadline_in
@@ -44,7 +44,7 @@ class HealthMonitor:
         members: list[MemberHealth] = []
         for name in names:
             check = self._checks.get(name)
-            if check is None or time.monotonic() - check.began_at > MAX_AGE_SECONDS:
+            if check is None or monotonic() - check.began_at > MAX_AGE_SECONDS:
                 check = await self._check(name, deadline)
             members += check.members
         members.sort(key=lambda member: _RANK[member.status])
@@ -66,7 +66,7 @@ class HealthMonitor:
 
     async def _check(self, name: str, deadline: Deadline) -> _Check:
         manager = self._managers[name]
-        began_at = time.monotonic()
+        began_at = monotonic()
         try:
             found = await finish_by(deadline, manager.check_health(deadline))
         except KeyManagerError:
