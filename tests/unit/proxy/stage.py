@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hyok.audit.log import open_audit_log
-from hyok.clock import deadline_in
-from hyok.keymanagers.interface import KeyManager
+from hyok.clock import SystemClock, deadline_in
+from hyok.custody.root_key import LocalRootKey
+from hyok.custody.safe import open_safe
+from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
+from hyok.keymanagers.interface import KeyManager, KeyUsage
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
@@ -21,6 +27,8 @@ from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
 from hyok.secret import Secret
 from hyok.sigv4.signing import SigningKeys, sign
+from hyok.storage.engine import open_storage
+from hyok.storage.schema import Side
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer
 
 NOW = 1_764_000_000.25
@@ -114,6 +122,22 @@ class Stage:
         """Write what the log holds and read it back."""
         self.service.before_answers_leave()
         return [json.loads(line) for line in self.audit.path.read_bytes().splitlines()]
+
+
+@contextmanager
+def open_key_manager(directory: Path) -> Iterator[EmbeddedKeyManager]:
+    """Make a real key manager with all keys that the tests name."""
+    storage = open_storage(f"sqlite:///{directory / 'hyok.db'}", Side.HOLDER)
+    safe = open_safe(storage, LocalRootKey(Secret(os.urandom(32))))
+    administrator = EmbeddedKeyAdministrator(storage, safe, SystemClock())
+    for key_id in (KEY, BETA_KEY, UNOFFERED_KEY, DISABLED_KEY, ROTATED_KEY):
+        administrator.create_key(key_id, frozenset(KeyUsage))
+    administrator.create_key(ENCRYPT_ONLY_KEY, frozenset({KeyUsage.ENCRYPT}))
+    administrator.create_key(DECRYPT_ONLY_KEY, frozenset({KeyUsage.DECRYPT}))
+    administrator.disable_key(DISABLED_KEY)
+    administrator.rotate_key(ROTATED_KEY)
+    yield EmbeddedKeyManager(storage, safe)
+    storage.close()
 
 
 def make_key_store(name: str, signers: tuple[Signer, ...], key_ids: tuple[str, ...]) -> KeyStore:
