@@ -2,7 +2,8 @@
 
 The records of one turn of the loop go out in one `write(2)`; the transport holds back that turn's answers until
 `flush` has returned. A failing write fails those answers, and nothing further is served until the lines that could not
-be written are written: a key is never used without a trace.
+be written are written: a key is never used without a trace. (Such a line may tell of a success that the caller was
+never told of; the key was used all the same.)
 
 One file per start of a process, `<service>-<UTC start>-<pid>.jsonl`: it has one writer and its names sort by time.
 """
