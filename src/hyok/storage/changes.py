@@ -25,6 +25,10 @@ class ChangeKind(Enum):
     """A KMS key: its key id."""
     ALIAS = "alias"
     """An alias of a KMS key: `<account>/<region>/<alias name>`."""
+    GRANT = "grant"
+    """A grant of a KMS key: `<key id>/<grant id>`."""
+    PRINCIPAL = "principal"
+    """Somebody who may call the KMS service: the access key id."""
 
 
 class Change(NamedTuple):

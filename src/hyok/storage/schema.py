@@ -42,7 +42,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0001", Side.KMS: "kms_0001"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0001", Side.KMS: "kms_0002"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _NAMES: Final = {
@@ -170,6 +170,8 @@ keys: Final = Table(
     Column("policy", Text),
     Column("tags", JSON(none_as_null=True)),
     Column("current_backing_number", Integer, nullable=False),
+    Column("rotation_period_days", Integer),
+    Column("next_rotation_at", Double),
     UniqueConstraint("custom_key_store_id", "xks_key_id"),
 )
 
@@ -180,6 +182,7 @@ backing_keys: Final = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("sealed_material", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("rotation_type", Text),
 )
 
 aliases: Final = Table(
@@ -192,4 +195,31 @@ aliases: Final = Table(
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Index(None, "target_key_id"),
+)
+
+grants: Final = Table(
+    "grants",
+    kms,
+    Column("grant_id", Text, primary_key=True),
+    Column("key_id", Text, ForeignKey("keys.key_id"), nullable=False, index=True),
+    Column("name", Text),
+    Column("grantee_principal", Text),
+    Column("grantee_service_principal", Text),
+    Column("retiring_principal", Text),
+    Column("retiring_service_principal", Text),
+    Column("issuing_account", Text, nullable=False),
+    Column("operations", JSON(none_as_null=True), nullable=False),
+    Column("constraints", JSON(none_as_null=True), nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+principals: Final = Table(
+    "principals",
+    kms,
+    Column("access_key_id", Text, primary_key=True),
+    Column("arn", Text, nullable=False, unique=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("policies", JSON(none_as_null=True), nullable=False),
+    Column("tags", JSON(none_as_null=True), nullable=False),
+    Column("created_at", Double, nullable=False),
 )
