@@ -43,6 +43,7 @@ class Deployment(NamedTuple):
     holder: Path
     kms: Path
     endpoint: str
+    proxy_port: int
     gate: Gate
     credential: Credential
     uri_path: str
@@ -125,6 +126,7 @@ def deployment(directory: Path, *, expired_port: int = 0, more_authorities: str 
             holder,
             kms,
             f"http://127.0.0.1:{kms_port}",
+            proxy_port,
             gate,
             Credential(start["credential"]["access_key_id"], start["credential"]["secret_access_key"]),
             start["keystore"]["uri_path"],
