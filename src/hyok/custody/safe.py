@@ -23,6 +23,13 @@ from hyok.storage.engine import Storage
 _KEK_BYTES: Final = 32
 
 
+class SafeKey(NamedTuple):
+    """What opens a safe without its root: a process that unlocked it hands this to the processes it starts."""
+
+    store_id: str
+    kek: Secret
+
+
 class Safe:
     """Seals and opens the secrets in one storage's rows. Needs no I/O; safe to use from several threads."""
 
@@ -56,6 +63,11 @@ def open_safe(storage: Storage, root: RootKey) -> Safe:
 
     OperatorError, with nothing changed, if the storage is kept under another root.
     """
+    return Safe(*unlock_safe(storage, root))
+
+
+def unlock_safe(storage: Storage, root: RootKey) -> SafeKey:
+    """Return what opens the storage's safe without the root key, for heirs; else as `open_safe`."""
     table = storage.side.metadata.tables["storage_identity"]
     with storage.reading() as connection:
         identity = _read_identity(connection, table)
@@ -75,7 +87,19 @@ def open_safe(storage: Storage, root: RootKey) -> Safe:
             f"root key {root.id} is the one that the storage {storage.location} names, but does not open it ({error}); "
             "nothing was changed: its table storage_identity was altered, restore it from a backup"
         ) from error
-    return Safe(identity.store_id, Secret(kek))
+    return SafeKey(identity.store_id, Secret(kek))
+
+
+def inherit_safe(storage: Storage, key: SafeKey) -> Safe:
+    """Open the storage's safe with a key that was handed over. OperatorError if it is another storage's."""
+    with storage.reading() as connection:
+        identity = _read_identity(connection, storage.side.metadata.tables["storage_identity"])
+    if identity is None or identity.store_id != key.store_id:
+        raise OperatorError(
+            f"the storage {storage.location} is not the one whose key was handed over ({key.store_id}): the file was "
+            "replaced while this program ran; stop it and start it again"
+        )
+    return Safe(*key)
 
 
 class _Identity(NamedTuple):

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from hyok.custody.errors import IntegrityError
 from hyok.custody.root_key import LocalRootKey
-from hyok.custody.safe import Safe, open_safe
+from hyok.custody.safe import Safe, SafeKey, inherit_safe, open_safe, unlock_safe
 from hyok.errors import OperatorError
 from hyok.secret import Secret
 from hyok.storage.engine import Storage, open_storage
@@ -111,3 +111,24 @@ def test_the_key_of_the_safe_lies_in_no_file(tmp_path: Path, monkeypatch: pytest
 def test_a_safe_shows_nothing(safe: Safe) -> None:
     assert set(vars(safe)) == {"store_id", "_key"}
     assert repr(safe.open(safe.seal(b"secret", "t"), "t")) == "Secret(6 bytes)"
+
+
+def test_an_heir_opens_what_was_sealed_without_the_root(holder_storage: Storage, safe: Safe) -> None:
+    key = unlock_safe(holder_storage, ROOT)
+    assert inherit_safe(holder_storage, key).open(safe.seal(b"x", "t"), "t") == Secret(b"x")
+
+
+def test_the_key_of_another_storage_is_not_inherited(holder_storage: Storage, safe: Safe) -> None:
+    key = SafeKey("another", Secret(bytes(32)))
+    with pytest.raises(OperatorError, match="is not the one whose key was handed over"):
+        inherit_safe(holder_storage, key)
+
+
+def test_a_storage_without_a_safe_has_no_heirs(holder_storage: Storage) -> None:
+    with pytest.raises(OperatorError, match="is not the one whose key was handed over"):
+        inherit_safe(holder_storage, SafeKey("any", Secret(bytes(32))))
+
+
+def test_a_handed_over_key_is_not_shown(holder_storage: Storage) -> None:
+    key = unlock_safe(holder_storage, ROOT)
+    assert repr(key) == f"SafeKey(store_id={key.store_id!r}, kek=Secret(32 bytes))"
