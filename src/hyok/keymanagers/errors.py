@@ -30,3 +30,10 @@ class KeyManagerError(HyokError):
         super().__init__(f"{failure.value}: {detail}" if detail else failure.value)
         self.failure = failure
         self.detail = detail
+
+
+class KeyRotatedError(KeyManagerError):
+    """The version asked to encrypt does so no longer. Asking for the active version again, once, helps."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(KeyManagerFailure.UNAVAILABLE, detail)

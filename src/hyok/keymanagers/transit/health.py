@@ -1,0 +1,59 @@
+"""Health, server by server: what it says of itself, and whether it encrypts and decrypts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Final
+
+from hyok.clock import Deadline
+from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
+from hyok.keymanagers.interface import HealthStatus, MemberHealth
+from hyok.keymanagers.transit.api import TransitApi
+from hyok.keymanagers.transit.ciphertext import compose_ciphertext
+from hyok.keymanagers.transit.wire import DecryptItem, EncryptItem
+
+_PROBE_BYTES: Final = 32
+_log = logging.getLogger(__name__)
+
+
+async def check_servers(api: TransitApi, health_key: str, deadline: Deadline) -> tuple[MemberHealth, ...]:
+    """Check all servers side by side. Without a health key a member's model says that its keys were not tried."""
+    checks = (_check(api, server, health_key, deadline) for server in api.servers)
+    return tuple(await asyncio.gather(*checks))
+
+
+async def _check(api: TransitApi, server: str, health_key: str, deadline: Deadline) -> MemberHealth:
+    name = server.partition("://")[2]
+    model = "Transit"
+    try:
+        health = await api.read_health(server, deadline)
+        model = f"Transit {health.version}".strip()
+        if health.sealed or not health.initialized:
+            state = "sealed" if health.initialized else "not initialised"
+            raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"{server} is {state}")
+        if health_key:
+            await _try_key(api, server, health_key, deadline)
+        else:
+            # The next best: that it takes the token shows that it reaches its storage.
+            await api.check_token(server, deadline)
+            model += " (no health_key: keys not tried)"
+    except KeyManagerError as error:
+        _log.warning("health of %s: %s", server, error)
+        return MemberHealth(name, model, HealthStatus.UNAVAILABLE)
+    return MemberHealth(name, model, HealthStatus.ACTIVE)
+
+
+async def _try_key(api: TransitApi, server: str, health_key: str, deadline: Deadline) -> None:
+    version = (await api.read_key(health_key, deadline)).latest_version
+    probe, aad = os.urandom(_PROBE_BYTES), b"hyok health"
+    (sealed,) = await api.encrypt(health_key, [EncryptItem(probe, aad, version)], deadline, server=server)
+    if isinstance(sealed, KeyManagerError):
+        raise sealed
+    item = DecryptItem(compose_ciphertext(version, sealed), aad)
+    (decrypted,) = await api.decrypt(health_key, [item], deadline, server=server)
+    if isinstance(decrypted, KeyManagerError):
+        raise decrypted
+    if decrypted != probe:
+        raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"{server} decrypted to something else")
