@@ -20,7 +20,7 @@ from hyok.config.settings import (
     RootKeySettings,
     StorageSettings,
 )
-from hyok.config.sources import OVERLAY_PREFIX, SEARCHED_FILES, find_file, overlay_environment, read_tables
+from hyok.config.sources import OVERLAY_PREFIX, SEARCHED_FILES, find_file, overlay_environment, parse_tables, read_file
 from hyok.config.trust_line import refuse_shared_sides
 from hyok.errors import OperatorError
 
@@ -40,6 +40,8 @@ class Configuration(FileSettings, frozen=True, kw_only=True):
 
     file: Path | None = None
     """None if everything came from the environment or from code."""
+    content: bytes = b""
+    """The file as it was read: from this and the same environment another process makes the same configuration."""
     effective: tuple[EffectiveSetting, ...] = ()
     """Every value with its origin, in the order of `settings.py`."""
 
@@ -83,11 +85,19 @@ def load_configuration(
             f"no configuration: neither {' nor '.join(map(str, searched))} is there; give --config FILE, set "
             "HYOK_CONFIG, or make a start with `hyok init DIR`"
         )
-    file = Path(os.path.abspath(file)) if file is not None else None
-    tables = read_tables(file) if file is not None else {}
+    if file is None:
+        return parse_configuration(b"", file=None, environment=environment)
+    file = Path(os.path.abspath(file))
+    return parse_configuration(read_file(file), file=file, environment=environment)
+
+
+def parse_configuration(content: bytes, *, file: Path | None, environment: Mapping[str, str]) -> Configuration:
+    """Make the configuration of what was read from `file`. OperatorError in one sentence for whatever is wrong."""
     name = str(file) if file is not None else _ENVIRONMENT_NAME
+    tables = parse_tables(content, name=name)
     overlay_environment(tables, environment, name=name)
-    return build_configuration(tables, file=file, environment=environment)
+    configuration = build_configuration(tables, file=file, environment=environment)
+    return msgspec.structs.replace(configuration, content=content)
 
 
 def build_configuration(

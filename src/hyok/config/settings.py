@@ -7,7 +7,7 @@ A section or setting whose default is None is optional.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,7 @@ HostName = Annotated[
 SubjectName = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 AccountId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
 RegionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2}\Z")]
+TlsSuites = Literal["compatible", "strict"]
 EndpointServiceName = Annotated[
     str, msgspec.Meta(pattern=r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}[0-9]+\.vpce-svc-[0-9a-z]+\Z")
 ]
@@ -79,12 +80,33 @@ class ProxySettings(Settings, frozen=True, kw_only=True):
     workers: Annotated[
         int,
         msgspec.Meta(ge=1, le=64),
-        About("Processes that serve. No effect yet: there is one.", "2", "a whole number from 1 to 64"),
-    ] = 1
+        About(
+            "Processes that serve, kept by one more. Two, so that one serves on while another is replaced; one core "
+            "for each is the most that helps.",
+            "2",
+            "a whole number from 1 to 64",
+        ),
+    ] = 2
     certificate: Annotated[
         SecretReference, About("The server's certificate and its chain (PEM).", '"file:/etc/hyok/tls/server.pem"')
     ]
     private_key: Annotated[SecretReference, About("Its private key (PEM).", '"file:/etc/hyok/tls/server.key"')]
+    tls_suites: Annotated[
+        TlsSuites,
+        About(
+            "`strict`: the four cipher suites that the XKS proxy API names and no other. `compatible`: besides them "
+            "TLS_AES_128_GCM_SHA256 of TLS 1.3, for clients that offer nothing better.",
+            '"strict"',
+            '"compatible" or "strict"',
+        ),
+    ] = "compatible"
+    health_listen: Annotated[
+        Address | None,
+        About(
+            "Where it answers /ping and /ready, and nothing else, over plain HTTP, for load balancers.",
+            '"127.0.0.1:8080"',
+        ),
+    ] = None
     client_certificates: ClientCertificateSettings | None = None
 
 

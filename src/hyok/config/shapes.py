@@ -120,7 +120,8 @@ def _value(annotation: object, bare: object) -> Text | Plain:
     if parser is not None:
         return Text(parser, allowed or parser.allowed)
     fallback = _PLAIN_ALLOWED.get(bare, "") if isinstance(bare, type) else ""
-    return Plain(annotation, bare is str, allowed or fallback)
+    is_text = bare is str or typing.get_origin(bare) is typing.Literal
+    return Plain(annotation, is_text, allowed or fallback)
 
 
 def _without_annotation(annotation: object) -> object:

@@ -25,8 +25,8 @@ def find_file(given: Path | None, environment: Mapping[str, str], *, searched: S
     return next((path for path in searched if path.exists()), None)
 
 
-def read_tables(path: Path) -> dict[str, object]:
-    """Read one TOML file. OperatorError if it cannot be read or is not TOML, with the line."""
+def read_file(path: Path) -> bytes:
+    """Return what a configuration file holds. OperatorError if it cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -34,7 +34,7 @@ def read_tables(path: Path) -> dict[str, object]:
         raise OperatorError(f"{path}: cannot read the configuration: {error.strerror or error}") from error
     if len(content) > MAX_FILE_BYTES:
         raise OperatorError(f"{path}: larger than {MAX_FILE_BYTES} bytes, which no configuration is")
-    return parse_tables(content, name=str(path))
+    return content
 
 
 def parse_tables(content: bytes, *, name: str) -> dict[str, object]:

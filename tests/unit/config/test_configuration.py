@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hyok.config.configuration import load_configuration
+from hyok.config.configuration import load_configuration, parse_configuration
 from hyok.config.origins import EffectiveSetting, Origin, OriginKind
 from hyok.config.references import ReferenceScheme, SecretReference
 from hyok.config.settings import EmbeddedKeyManagerSettings
@@ -22,7 +22,7 @@ def test_a_file_becomes_settings(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_is_not_there_has_its_default(tmp_path: Path) -> None:
-    assert load(tmp_path, HOLDER).require_proxy().workers == 1
+    assert load(tmp_path, HOLDER).require_proxy().workers == 2
 
 
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_every_effective_value_names_its_origin(tmp_path: Path) -> None:
         "proxy.listen", "127.0.0.1:1", Origin(OriginKind.ENVIRONMENT, "HYOK__PROXY__LISTEN")
     )
     assert by_path["proxy.certificate"].origin == Origin(OriginKind.FILE, file)
-    assert by_path["proxy.workers"] == EffectiveSetting("proxy.workers", 1, Origin(OriginKind.DEFAULT, ""))
+    assert by_path["proxy.workers"] == EffectiveSetting("proxy.workers", 2, Origin(OriginKind.DEFAULT, ""))
     assert by_path["audit.directory"].value == "/var/log/hyok/audit"
 
 
@@ -175,4 +175,18 @@ def test_the_real_environment_does_not_reach_a_loaded_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(os.environ, "HYOK__PROXY__WORKERS", "9")
-    assert load(tmp_path, HOLDER).require_proxy().workers == 1
+    assert load(tmp_path, HOLDER).require_proxy().workers == 2
+
+
+def test_what_was_read_makes_the_same_configuration_elsewhere(tmp_path: Path) -> None:
+    environment = {"HYOK__PROXY__TLS_SUITES": "strict"}
+    configuration = load(tmp_path, HOLDER, environment)
+    assert configuration.require_proxy().tls_suites == "strict"
+    (tmp_path / "hyok.toml").unlink()
+    again = parse_configuration(configuration.content, file=configuration.file, environment=environment)
+    assert again == configuration
+
+
+def test_tls_suites_are_one_of_two_words(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match='proxy.tls_suites is "weak"; allowed is "compatible" or "strict"'):
+        load(tmp_path, HOLDER, {"HYOK__PROXY__TLS_SUITES": "weak"})

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from hyok.config.sources import MAX_FILE_BYTES, overlay_environment, parse_tables, read_tables
+from hyok.config.sources import MAX_FILE_BYTES, overlay_environment, parse_tables, read_file
 from hyok.errors import OperatorError
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as raised:
-        read_tables(tmp_path / "no.toml")
+        read_file(tmp_path / "no.toml")
     assert str(raised.value) == f"{tmp_path}/no.toml: cannot read the configuration: No such file or directory"
 
 
 def test_a_directory_is_not_a_configuration(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as raised:
-        read_tables(tmp_path)
+        read_file(tmp_path)
     assert str(raised.value) == f"{tmp_path}: cannot read the configuration: Is a directory"
 
 
@@ -24,7 +24,7 @@ def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "hyok.toml"
     file.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
     with pytest.raises(OperatorError) as raised:
-        read_tables(file)
+        read_file(file)
     assert str(raised.value) == f"{file}: larger than {MAX_FILE_BYTES} bytes, which no configuration is"
 
 
