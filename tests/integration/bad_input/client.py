@@ -41,6 +41,13 @@ class RawClient:
             self.close()
         return answer
 
+    def abandon(self, request: bytes) -> None:
+        """Send a request and go away without its answer."""
+        connection = self._connection or self._open()
+        with contextlib.suppress(OSError):
+            connection.sendall(request)
+        self.close()
+
     def close(self) -> None:
         """End the connection."""
         if self._connection is not None:

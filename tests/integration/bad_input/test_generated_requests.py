@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import ssl
 import time
 from collections import Counter
@@ -35,6 +36,9 @@ def bombard(client: RawClient, requests: Iterator[Request], count: int) -> Count
     for request in islice(requests, count):
         if b"transfer-encoding" in request.raw.lower() or b"expect:" in request.raw.lower():
             client.close()  # what follows may belong to this request's body: it gets a connection of its own
+        if announces_more_than_it_has(request.raw):
+            client.abandon(request.raw)  # its answer would be a refusal for slowness, seconds from now
+            continue
         try:
             answer = client.exchange(request.raw, is_head=request.is_head)
         except (DroppedConnectionError, TimeoutError) as error:
@@ -44,6 +48,13 @@ def bombard(client: RawClient, requests: Iterator[Request], count: int) -> Count
         if request.is_head or not is_whole(request.raw):
             client.close()
     return statuses
+
+
+def announces_more_than_it_has(raw: bytes) -> bool:
+    """Tell whether the server is right to wait for more of the body."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    announced = re.search(rb"content-length: *([0-9]+)", head.lower())
+    return announced is not None and int(announced[1]) > len(body)
 
 
 def is_whole(raw: bytes) -> bool:
