@@ -129,6 +129,13 @@ class HttpConnection(asyncio.Protocol):
 
     # The server calls these.
 
+    def end_soon(self) -> None:
+        """Let the answer to the next request be the last, or the one that is being made."""
+        if self._task is None and not self._reader.requests:
+            self._reader.is_last = True
+        else:
+            self.shutdown()
+
     def shutdown(self) -> None:
         """Close after the requests that have come, or have begun to come, are answered. uvicorn calls this at drain."""
         if self._reader.is_reading:

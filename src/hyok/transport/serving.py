@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import resource
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -23,6 +25,7 @@ T = TypeVar("T")
 _log = logging.getLogger("hyok.transport")
 _DEFAULT_LIMITS = Limits()
 _DEFAULT_BUDGET = TimeBudget()
+_LINGER_STEP_SECONDS = 0.02
 
 
 class Endpoint(NamedTuple):
@@ -30,7 +33,7 @@ class Endpoint(NamedTuple):
 
     name: str
     address: Address
-    """Port 0 takes a free one."""
+    """Port 0 takes a free one. Without meaning where listening sockets are given."""
     service: HttpService
     tls: ssl.SSLContext | None
     limits: Limits = _DEFAULT_LIMITS
@@ -48,21 +51,46 @@ class Running:
         return self._addresses[name]
 
 
-@contextlib.asynccontextmanager
-async def serve(endpoints: Sequence[Endpoint], *, drain_seconds: float = 5.0) -> AsyncIterator[Running]:
-    """Serve until the block ends; then answer what has come, for `drain_seconds` at most, and close.
+class Drain(NamedTuple):
+    """How a stop goes."""
 
-    All sockets are bound before any server starts. Raises OperatorError if one cannot be had.
+    linger_seconds: float = 0.0
+    """For connections to bring one more request, whose answer says that it is the last.
+
+    To close an idle connection at once would lose a request that is on its way. Nobody is accepted meanwhile.
     """
-    with contextlib.ExitStack() as sockets:
-        listeners = {each.name: sockets.enter_context(listen(each.address)) for each in endpoints}
+    seconds: float = 5.0
+    """For answers that are being made; what takes longer is cut."""
+
+
+_DEFAULT_DRAIN = Drain()
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    endpoints: Sequence[Endpoint],
+    *,
+    listeners: Mapping[str, Sequence[socket.socket]] | None = None,
+    drain: Drain = _DEFAULT_DRAIN,
+) -> AsyncIterator[Running]:
+    """Serve until the block ends; then answer what has come, as `drain` says, and close.
+
+    `listeners` are sockets that listen already, one or more for each endpoint by its name; they are closed with the
+    block. Else all sockets are bound before any server starts. Raises OperatorError if one cannot be had.
+    """
+    with contextlib.ExitStack() as owned:
+        if listeners is None:
+            listeners = {each.name: [owned.enter_context(listen(each.address))] for each in endpoints}
+        else:
+            for listener in itertools.chain.from_iterable(listeners.values()):
+                owned.enter_context(listener)
         servers = [_UvicornServer(each, listeners[each.name]) for each in endpoints]
         try:
             for server in servers:
                 await server.start()
-            yield Running({name: address_of(listener) for name, listener in listeners.items()})
+            yield Running({name: address_of(of_one[0]) for name, of_one in listeners.items()})
         finally:
-            await asyncio.gather(*(server.stop(drain_seconds) for server in servers if server.started))
+            await asyncio.gather(*(server.stop(drain) for server in servers if server.started))
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -73,11 +101,11 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 class _UvicornServer(uvicorn.Server):
-    """uvicorn's server of one socket, without its signal handlers, its log and its loop that looks around."""
+    """uvicorn's server of one endpoint, without its signal handlers, its log and its loop that looks around."""
 
-    def __init__(self, endpoint: Endpoint, listener: socket.socket) -> None:
+    def __init__(self, endpoint: Endpoint, listeners: Sequence[socket.socket]) -> None:
         self._endpoint = endpoint
-        self._listener = listener
+        self._listeners = list(listeners)
         self._http = HttpServer(endpoint.service, limits=endpoint.limits, budget=endpoint.budget)
         super().__init__(
             uvicorn.Config(
@@ -100,7 +128,7 @@ class _UvicornServer(uvicorn.Server):
         """Take connections from now on."""
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
-        await self.startup([self._listener])
+        await self.startup(self._listeners)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen as uvicorn does, with the time-outs for TLS that it does not let one set."""
@@ -118,24 +146,39 @@ class _UvicornServer(uvicorn.Server):
         ]
         self.started = True
 
-    async def stop(self, drain_seconds: float) -> None:
+    async def stop(self, drain: Drain) -> None:
         """Take no more connections, answer what has come, close; cut what takes longer."""
         self._http.is_draining = True
+        if drain.linger_seconds:
+            await self._linger(drain.linger_seconds)
         try:
-            async with asyncio.timeout(drain_seconds):
-                await self.shutdown([self._listener])
+            async with asyncio.timeout(drain.seconds):
+                await self.shutdown(self._listeners)
         except TimeoutError:
             connections = list(self._http.connections)
             _log.warning(
                 "%s: %d connections were cut, %g s after the stop began",
                 self._endpoint.name,
                 len(connections),
-                drain_seconds,
+                drain.seconds,
             )
             for connection in connections:
                 connection.abort()
             if self._http.tasks:
                 await asyncio.wait(self._http.tasks)
+
+    async def _linger(self, seconds: float) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in self._http.connections:
+            connection.end_soon()
+        # Handshakes under way are no connections yet; who takes longer than a call may last has given up.
+        handshakes_seconds = self._endpoint.budget.call_seconds
+        began_at = time.monotonic()
+        while (elapsed := time.monotonic() - began_at) < seconds:
+            if not self._http.connections and elapsed > handshakes_seconds:
+                return
+            await asyncio.sleep(_LINGER_STEP_SECONDS)
 
     def _open_connection(self, **_: object) -> asyncio.Protocol:
         return self._http.open_connection()

@@ -12,7 +12,7 @@ import uvloop
 
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.messages import HttpService
-from hyok.transport.serving import Endpoint, serve
+from hyok.transport.serving import Drain, Endpoint, serve
 from hyok.transport.sockets import Address
 
 T = TypeVar("T")
@@ -41,10 +41,11 @@ async def serving(
     limits: Limits | None = None,
     budget: TimeBudget | None = None,
     drain_seconds: float = 2.0,
+    linger_seconds: float = 0.0,
 ) -> AsyncIterator[Address]:
     """Serve one service on a free port."""
     endpoint = Endpoint("test", ANY_PORT, service, tls, limits or Limits(), budget or TimeBudget())
-    async with serve([endpoint], drain_seconds=drain_seconds) as running:
+    async with serve([endpoint], drain=Drain(linger_seconds, drain_seconds)) as running:
         yield running.address("test")
 
 

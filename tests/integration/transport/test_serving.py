@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 from time import monotonic
 
 import pytest
+import trustme
 
 from hyok.errors import OperatorError
 from hyok.transport.messages import HttpRequest, HttpResponse
 from hyok.transport.serving import Endpoint, run, serve
 from hyok.transport.sockets import Address, address_of, listen
+from hyok.transport.tls import client_context, server_context
 from tests.integration.transport.programs import ANY_PORT, raw_client, run_briefly, serving
+from tests.unit.transport.certificates import authority_source, key_pair
 from tests.unit.transport.doubles import ScriptedService
 
+AUTHORITY = trustme.CA()
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
@@ -219,3 +224,69 @@ def test_a_program_runs_on_uvloop_with_all_the_open_files_it_may_have() -> None:
 
     assert run(program()) == ("uvloop", True)
     assert os.getpid()
+
+
+def test_a_lingering_stop_answers_one_more_request_on_each_connection_and_says_that_it_is_the_last() -> None:
+    async def scenario() -> None:
+        async with contextlib.AsyncExitStack() as server:
+            address = await server.enter_async_context(serving(ScriptedService(), linger_seconds=2.0))
+            clients = [await asyncio.open_connection(*address) for _ in range(2)]
+            for reader, writer in clients:
+                writer.write(GET)
+                assert b"connection: close" not in await reader.readuntil(b"\r\n\r\n/x")
+            stop = asyncio.create_task(server.aclose())
+            await asyncio.sleep(0.1)
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address, timeout=1)
+            for reader, writer in clients:
+                writer.write(GET)
+                assert (await reader.read()).endswith(b"connection: close\r\n\r\n/x")
+                writer.close()
+            began = monotonic()
+            await stop
+        assert monotonic() - began < 1.0
+
+    run_briefly(scenario)
+
+
+def test_a_lingering_stop_waits_for_handshakes_under_way_and_not_for_the_idle_beyond_its_time() -> None:
+    async def scenario() -> None:
+        tls = server_context(key_pair(AUTHORITY, "localhost")).context
+        trusting = client_context(authority_source(AUTHORITY)).context
+        async with contextlib.AsyncExitStack() as server:
+            address = await server.enter_async_context(serving(ScriptedService(), tls=tls, linger_seconds=0.6))
+            reader, writer = await asyncio.open_connection(*address)
+            await asyncio.sleep(0.05)
+            began = monotonic()
+            stop = asyncio.create_task(server.aclose())
+            await asyncio.sleep(0.1)
+            await writer.start_tls(trusting, server_hostname="localhost")
+            writer.write(GET)
+            assert (await reader.read()).endswith(b"connection: close\r\n\r\n/x")
+            writer.close()
+            await stop
+        assert 0.2 < monotonic() - began < 0.6
+        async with contextlib.AsyncExitStack() as server:
+            address = await server.enter_async_context(serving(ScriptedService(), linger_seconds=0.3))
+            idle, writer = await asyncio.open_connection(*address)
+            began = monotonic()
+            await server.aclose()
+            assert 0.3 <= monotonic() - began < 0.9
+            assert await idle.read() == b""
+            writer.close()
+
+    run_briefly(scenario)
+
+
+def test_sockets_that_listen_already_are_served_each() -> None:
+    async def scenario() -> None:
+        sockets = [listen(ANY_PORT), listen(ANY_PORT)]
+        endpoint = Endpoint("test", ANY_PORT, ScriptedService(), None)
+        async with serve([endpoint], listeners={"test": sockets}) as running:
+            assert running.address("test") == address_of(sockets[0])
+            for each in [address_of(listener) for listener in sockets]:
+                async with raw_client(each) as client:
+                    client.send(GET)
+                    assert await client.answer() == (200, b"/x")
+
+    run_briefly(scenario)

@@ -188,5 +188,5 @@ def test_what_was_read_makes_the_same_configuration_elsewhere(tmp_path: Path) ->
 
 
 def test_tls_suites_are_one_of_two_words(tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match='proxy.tls_suites is "weak"; allowed is "compatible" or "strict"'):
+    with pytest.raises(OperatorError, match=r'proxy\.tls_suites is "weak"; allowed is "compatible" or "strict"'):
         load(tmp_path, HOLDER, {"HYOK__PROXY__TLS_SUITES": "weak"})
