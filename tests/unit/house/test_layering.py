@@ -1,4 +1,4 @@
-"""Each import-linter contract, broken on purpose in a copy of the package: a contract that cannot fail protects nothing."""
+"""Each import-linter contract, broken on purpose in a copy: a contract that cannot fail protects nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_a_contract_notices_when_it_is_broken(house: Path, contract: str) -> Non
 
 
 def test_every_contract_is_broken_by_one_of_these_tests() -> None:
-    named = [line.removeprefix("name = ") for line in (ROOT / ".importlinter").read_text().splitlines() if "name = " in line]
+    named = [
+        line.removeprefix("name = ") for line in (ROOT / ".importlinter").read_text().splitlines() if "name = " in line
+    ]
     assert sorted(named) == sorted(BREAKS)
 
 
