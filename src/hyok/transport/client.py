@@ -1,34 +1,19 @@
-"""A client's pool of connections to one server. The whole of an exchange stands under one deadline."""
+"""A client's pool of HTTP/1.1 connections to one server."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
-from time import monotonic
 
-from hyok.clock import NO_DEADLINE, Deadline, remaining_seconds
-from hyok.transport.client_connection import ClientConnection, UnansweredError
-from hyok.transport.connecting import connect
-from hyok.transport.exchange import (
-    ClientLimits,
-    Headers,
-    HttpAnswer,
-    TransportError,
-    TransportFailure,
-    encode_request,
-)
+from hyok.clock import Deadline
+from hyok.transport.client_connection import ClientConnection
+from hyok.transport.exchange import ClientLimits, Headers, HttpAnswer, encode_request
+from hyok.transport.pool import ConnectionPool
 from hyok.transport.sockets import Address
-
-_CLOSING_SECONDS = 1.0
 
 
 class HttpClientPool:
-    """Sends requests to one server over connections that are kept: the one used last is used first.
-
-    A request is sent again, on another connection, when a kept one turns out to have been closed before the first byte
-    of an answer. So only requests that may be repeated belong here; all those of the XKS proxy API may.
-    """
+    """Sends requests to one server. Only those that may be repeated; all those of the XKS proxy API may."""
 
     def __init__(
         self,
@@ -39,17 +24,19 @@ class HttpClientPool:
         limits: ClientLimits | None = None,
     ) -> None:
         """Make a pool that connects to `address` and asks there for the certificate of `server_name`."""
-        self._address = address
-        self._server_name = server_name
-        self._tls = tls
-        self._limits = limits or ClientLimits()
-        self._idle: deque[ClientConnection] = deque()
-        self._connections: set[ClientConnection] = set()
-        self._connecting = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._is_closed = False
-        self.peer_certificate: bytes | None = None
+        limits = limits or ClientLimits()
+
+        def make_connection(pool: ConnectionPool[HttpAnswer]) -> ClientConnection:
+            return ClientConnection(pool, loop=asyncio.get_running_loop(), answer_bytes=limits.answer_bytes)
+
+        self._pool = ConnectionPool(
+            address, server_name=server_name, tls=tls, limits=limits, make_connection=make_connection
+        )
+
+    @property
+    def peer_certificate(self) -> bytes | None:
         """The server's certificate in DER, as of the last handshake."""
+        return self._pool.peer_certificate
 
     async def exchange(
         self, *, method: bytes, target: bytes, headers: Headers, body: bytes, deadline: Deadline
@@ -60,129 +47,8 @@ class HttpClientPool:
         outside a task as well.
         """
         payload = encode_request(method=method, target=target, headers=headers, body=body)
-        while True:
-            connection, is_fresh = await self._acquire(deadline)
-            try:
-                answer = await connection.exchange(payload, deadline)
-            except UnansweredError as error:
-                if is_fresh:
-                    raise TransportError(TransportFailure.NO_CONNECTION, f"{self._address}: {error}") from error
-                continue
-            if is_fresh:
-                connection.keep_session()
-            return answer
+        return await self._pool.exchange(payload, deadline)
 
     async def aclose(self) -> None:
         """Close all connections; exchanges under way end with NO_CONNECTION."""
-        self._is_closed = True
-        while self._waiting:
-            self._wake_one()
-        connections = list(self._connections)
-        for connection in connections:
-            connection.close()
-        if connections:
-            await asyncio.wait([each.closed for each in connections], timeout=_CLOSING_SECONDS)
-        for connection in list(self._connections):
-            connection.abort()
-
-    # The connections call these.
-
-    def welcome(self, connection: ClientConnection) -> None:
-        """Count a connection that was just made."""
-        self._connections.add(connection)
-
-    def take_back(self, connection: ClientConnection) -> None:
-        """Keep a connection that is ready for the next exchange."""
-        if self._is_closed:
-            connection.close()
-            return
-        self._idle.append(connection)
-        self._wake_one()
-
-    def forget(self, connection: ClientConnection) -> None:
-        """Make room for another connection."""
-        self._connections.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
-        self._wake_one()
-
-    # Helpers, in order of use.
-
-    async def _acquire(self, deadline: Deadline) -> tuple[ClientConnection, bool]:
-        """Return a connection, and whether it was just made."""
-        while True:
-            if self._is_closed:
-                raise TransportError(TransportFailure.NO_CONNECTION, f"the pool for {self._address} is closed")
-            if remaining_seconds(deadline) <= 0:
-                raise TransportError(TransportFailure.TIMED_OUT, "no free connection by the deadline")
-            self._drop_long_idle()
-            if self._idle:
-                return self._idle.pop(), False
-            if len(self._connections) + self._connecting < self._limits.connections:
-                return await self._connect(deadline), True
-            await self._wait_for_turn(deadline)
-
-    def _drop_long_idle(self) -> None:
-        # A firewall may have forgotten them without a word; a request would vanish there.
-        oldest = monotonic() - self._limits.idle_seconds
-        while self._idle and self._idle[0].idle_since < oldest:
-            self._idle.popleft().close()
-
-    async def _connect(self, deadline: Deadline) -> ClientConnection:
-        loop = asyncio.get_running_loop()
-        # In a task of its own: the caller may be outside any.
-        task = loop.create_task(
-            connect(
-                lambda: ClientConnection(self, loop=loop, answer_bytes=self._limits.answer_bytes),
-                self._address,
-                tls=self._tls,
-                server_name=self._server_name,
-                deadline=deadline,
-            )
-        )
-        self._connecting += 1
-        try:
-            connection = await task
-        except BaseException:
-            task.add_done_callback(_discard)
-            task.cancel()
-            raise
-        finally:
-            self._connecting -= 1
-            self._wake_one()
-        if connection.ssl_object is not None:
-            self.peer_certificate = connection.ssl_object.getpeercert(binary_form=True)
-        return connection
-
-    async def _wait_for_turn(self, deadline: Deadline) -> None:
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(turn)
-        timer = None if deadline == NO_DEADLINE else loop.call_later(remaining_seconds(deadline), _end_wait, turn)
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():
-                self._wake_one()  # it was our turn; it is another's now
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-    def _wake_one(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-
-
-def _end_wait(turn: asyncio.Future[None]) -> None:
-    if not turn.done():
-        turn.set_result(None)
-
-
-def _discard(task: asyncio.Task[ClientConnection]) -> None:
-    """Close what a caller that has gone away had asked for."""
-    if not task.cancelled() and task.exception() is None:
-        task.result().close()
+        await self._pool.aclose()

@@ -18,6 +18,7 @@ from hyok.transport.pem import PemSource, load_authorities, load_key_pair
 _log = logging.getLogger("hyok.transport")
 _TLS12_SUITES = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
 _MOST_SESSIONS = 64
+_HTTP = "http/1.1"
 _NOT_TLS = frozenset(
     {"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"}
 )  # an alert would say nothing there
@@ -55,6 +56,7 @@ def server_context(key_pair: KeyPair, client_certificates: ClientCertificates | 
     common name is one of the subjects (XKS API, mutual TLS: such a client must not get past the handshake).
     """
     context = _strict_context(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols([_HTTP])
     context.num_tickets = 1
     context.sslobject_class = AlertingTls
     state = load_key_pair(context, *key_pair)
@@ -63,12 +65,20 @@ def server_context(key_pair: KeyPair, client_certificates: ClientCertificates | 
     return TlsSetup(context, state.expires_at, state.warnings)
 
 
-def client_context(authorities: PemSource | None = None, key_pair: KeyPair | None = None) -> TlsSetup:
+def client_context(
+    authorities: PemSource | None = None,
+    key_pair: KeyPair | None = None,
+    *,
+    application_protocol: str | None = _HTTP,
+) -> TlsSetup:
     """Make a client's context: it trusts the authorities, or the system's, and checks the server's name.
 
     With `key_pair` it can show a certificate of its own. It takes up earlier sessions with the same server.
+    `application_protocol` is what it offers by ALPN; None for one that has no such name.
     """
     context = _strict_context(ssl.PROTOCOL_TLS_CLIENT)
+    if application_protocol is not None:
+        context.set_alpn_protocols([application_protocol])
     if authorities is None:
         context.load_default_certs()
     else:
@@ -149,7 +159,6 @@ def _strict_context(protocol: int) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_TLS12_SUITES)
-    context.set_alpn_protocols(["http/1.1"])
     # Renegotiation would let a client change who it is; compression leaks what it compresses.
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
     return context

@@ -357,7 +357,7 @@ def test_later_connections_take_up_the_tls_session_and_the_certificate_is_there_
             assert seen == [None, *[expected.public_bytes(Encoding.DER)] * 2]
             assert sorted(
                 connection.ssl_object.session_reused is True
-                for connection in pool._connections  # nothing else tells
+                for connection in pool._pool._connections  # nothing else tells
                 if connection.ssl_object
             ) == [False, True]
 

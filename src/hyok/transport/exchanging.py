@@ -1,0 +1,184 @@
+"""One connection of a client: one exchange at a time, kept for the next. What is said on it, subclasses know."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from time import monotonic
+from typing import Generic, Protocol, Self, TypeVar, cast
+
+from hyok.clock import NO_DEADLINE, Deadline, remaining_seconds
+from hyok.transport.exchange import TransportError, TransportFailure
+from hyok.transport.tls import ResumingTls, explain
+
+A = TypeVar("A")
+ConnectionT_contra = TypeVar("ConnectionT_contra", contravariant=True)
+
+
+class UnansweredError(Exception):
+    """The server closed before the first byte of an answer; on a kept connection it may never have seen the request."""
+
+
+class Owner(Protocol[ConnectionT_contra]):
+    """Who keeps the connections."""
+
+    def welcome(self, connection: ConnectionT_contra) -> None:
+        """Count a connection that was just made."""
+        ...
+
+    def take_back(self, connection: ConnectionT_contra) -> None:
+        """Take a connection that is ready for the next exchange."""
+        ...
+
+    def forget(self, connection: ConnectionT_contra) -> None:
+        """Let go of a connection that is closed."""
+        ...
+
+
+class ExchangeConnection(asyncio.Protocol, Generic[A]):
+    """Sends a request, waits for its answer. Subclasses read it: `feed` and, where that ends one, `finish_at_eof`."""
+
+    def __init__(self, owner: Owner[Self], *, loop: asyncio.AbstractEventLoop, answer_bytes: int) -> None:
+        self._owner = owner
+        self._loop = loop
+        self._answer_bytes = answer_bytes
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[A] | None = None
+        self._received_bytes = 0
+        self._was_answered = False
+        self.idle_since = 0.0
+        """When the last answer was complete, in `time.monotonic` seconds."""
+        self.closed: asyncio.Future[None] = loop.create_future()
+
+    async def exchange(self, payload: bytes, deadline: Deadline) -> A:
+        """Send a request and return its answer. Raises TransportError and UnansweredError.
+
+        Runs outside a task as well. If it does not end with an answer the connection is cut.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise UnansweredError("closed while it was idle")
+        waiter: asyncio.Future[A] = self._loop.create_future()
+        self._waiter = waiter
+        timer = None
+        if deadline != NO_DEADLINE:
+            timer = self._loop.call_later(max(0.0, remaining_seconds(deadline)), self._time_out)
+        transport.write(payload)
+        try:
+            return await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if self._waiter is waiter:
+                self.abort()
+
+    def close(self) -> None:
+        """Close in order."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection; nobody waits for its answer."""
+        self._waiter = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The TLS of this connection."""
+        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
+
+    def keep_session(self) -> None:
+        """Let later connections take up this one's TLS session."""
+        connection = self.ssl_object
+        if isinstance(connection, ResumingTls):
+            connection.keep_session()
+
+    # What subclasses fill in, and what they call.
+
+    def feed(self, data: bytes) -> None:
+        """Read on; `finish` once the answer is whole, `fail` if it never will be."""
+        raise NotImplementedError
+
+    def finish_at_eof(self) -> None:
+        """Finish, if it is the end of the stream that ends this answer."""
+
+    def finish(self: Self, answer: A, *, is_kept: bool) -> None:
+        """Hand over a whole answer."""
+        self._received_bytes = 0
+        self._was_answered = True
+        self._end_exchange(answer)
+        if is_kept:
+            self.idle_since = monotonic()
+            self._owner.take_back(self)
+        else:
+            self.close()
+
+    def fail(self, failure: TransportFailure, detail: str) -> None:
+        """Tell who waits that no answer comes, and cut the connection."""
+        self._end_exchange(TransportError(failure, detail))
+        self.abort()
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a request has been sent and not yet been answered."""
+        return self._waiter is not None
+
+    # The event loop calls these.
+
+    def connection_made(self: Self, transport: asyncio.BaseTransport) -> None:
+        """Be ready."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._owner.welcome(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        if self._waiter is None:
+            self.abort()  # nothing was asked: whatever it is, it must not become the next answer
+            return
+        self._received_bytes += len(data)
+        if self._received_bytes > self._answer_bytes:
+            self.fail(TransportFailure.BAD_ANSWER, f"the answer is longer than {self._answer_bytes} bytes")
+            return
+        self.feed(data)
+
+    def eof_received(self) -> None:
+        """End an answer that lasts until the server closes."""
+        if self._waiter is not None:
+            self.finish_at_eof()
+
+    def connection_lost(self: Self, exc: Exception | None) -> None:
+        """Tell who waits."""
+        if self._waiter is not None:
+            self._end_exchange(self._why_lost(exc))
+        self._transport = None
+        self._owner.forget(self)
+        self.closed.set_result(None)
+
+    # Helpers, in order of use.
+
+    def _why_lost(self, exc: Exception | None) -> TransportError | UnansweredError:
+        if self._received_bytes:
+            return TransportError(TransportFailure.BAD_ANSWER, "the connection was closed in the middle of an answer")
+        if isinstance(exc, ssl.SSLError):
+            return TransportError(TransportFailure.NO_TLS, f"the server ended the TLS session: {explain(exc)}")
+        connection = self.ssl_object
+        if not self._was_answered and isinstance(connection, ResumingTls) and connection.shows_certificate:
+            # In TLS 1.3 a server judges the client's certificate after the client's handshake has ended.
+            return TransportError(
+                TransportFailure.NO_TLS, "closed right after the handshake: our certificate may not be let in"
+            )
+        return UnansweredError("the connection was closed before an answer came")
+
+    def _time_out(self) -> None:
+        so_far = f"{self._received_bytes} bytes of the answer" if self._received_bytes else "no answer"
+        self.fail(TransportFailure.TIMED_OUT, f"{so_far} by the deadline")
+
+    def _end_exchange(self, outcome: A | TransportError | UnansweredError) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is None or waiter.done():
+            return
+        if isinstance(outcome, TransportError | UnansweredError):
+            waiter.set_exception(outcome)
+        else:
+            waiter.set_result(outcome)
