@@ -35,8 +35,6 @@ def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecor
         region = authorization.region
         if key_store.regions and region not in key_store.regions:
             raise _refuse(record, "the credential scope names a Region that this key store does not allow")
-        if authorization.service != SERVICE:
-            raise _refuse(record, "the credential scope names another service than kms-xks-proxy")
         # 3. The proof.
         signing_key = credential.signing_keys.for_scope(authorization.date, region, SERVICE)
         verify(request, authorization, signing_key=signing_key, service=SERVICE, now=now)

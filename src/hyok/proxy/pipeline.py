@@ -79,7 +79,8 @@ class ProxyService:
         if self._audit.is_failing and not self._audit.recover():
             return self.answer_failed()  # no use of a key without a trace
         now = self._now()
-        record = RequestRecord(datetime.fromtimestamp(now, UTC), *request.peer)
+        peer = request.peer
+        record = RequestRecord(datetime.fromtimestamp(now, UTC), peer.address, peer.certificate_subject)
         try:
             response = HttpResponse(200, await self._serve(request, record, now))
         except XksError as error:
@@ -109,7 +110,7 @@ class ProxyService:
 
     def refuse(self, refusal: Refusal, peer: Peer) -> HttpResponse:
         """Put a refusal of the transport into the words of the XKS proxy API."""
-        record = RequestRecord(datetime.fromtimestamp(self._now(), UTC), *peer)
+        record = RequestRecord(datetime.fromtimestamp(self._now(), UTC), peer.address, peer.certificate_subject)
         response = _refuse(_describe_refusal(refusal), record)
         record.status = response.status
         self._record(record, monotonic())

@@ -245,7 +245,6 @@ def test_a_caller_who_leaves_cancels_the_key_managers_work(stage: Stage) -> None
         await asyncio.wait((task,))
         await asyncio.sleep(0)
         assert task.cancelled()
+        assert manager.was_cancelled  # here, and not only when the loop ends
 
     asyncio.run(leave())
-
-    assert manager.was_cancelled

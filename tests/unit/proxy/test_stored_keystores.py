@@ -94,11 +94,12 @@ def test_a_freeze_arrives_and_the_keys_stay(server: Server) -> None:
     assert key_of(directory, "alpha", "key-1") is not None
 
 
-def test_a_retired_credential_leaves_and_a_new_one_arrives(server: Server) -> None:
+def test_a_retired_credential_leaves_and_a_new_one_arrives(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     pair = create_credential(server.storage, server.safe, server.clock, key_store="alpha")
     retire_credential(server.storage, server.safe, server.clock, server.access_key_id)
 
     assert list(server.catch_up().by_prefix[b"/alpha"].credentials) == [pair.access_key_id.encode()]
+    assert caplog.text == ""  # a retired one is nothing to report
 
 
 def test_keys_arrive_and_leave(server: Server) -> None:
