@@ -49,22 +49,35 @@ def load_authorities(context: ssl.SSLContext, source: PemSource) -> None:
 
 
 def load_key_pair(context: ssl.SSLContext, certificate_chain: PemSource, private_key: PemSource) -> CertificateState:
-    """Give a context its certificate (the server's first, then its issuers) and private key.
+    """Check a certificate (the server's first, then its issuers) and private key, and give them to a context.
 
-    Raises OperatorError that names the source at fault. An expired certificate is loaded and warned of: refusing it
-    would turn a late renewal into an outage at the next restart.
+    Raises OperatorError that names the source at fault.
+    """
+    state = check_key_pair(certificate_chain, private_key)
+    load_checked_key_pair(context, certificate_chain, private_key)
+    return state
+
+
+def check_key_pair(certificate_chain: PemSource, private_key: PemSource) -> CertificateState:
+    """Check that a certificate can be read and its private key is sound. Raises OperatorError that names the source.
+
+    An expired certificate is warned of: refusing it would turn a late renewal into an outage at the next restart.
     """
     leaf = _parse_certificates(certificate_chain)[0]
     if _public_der(_parse_key(private_key).public_key()) != _public_der(leaf.public_key()):
         raise OperatorError(
             f"the private key {private_key.name} does not belong to the certificate {certificate_chain.name}"
         )
+    return CertificateState(leaf.not_valid_after_utc.timestamp(), _warn_of_dates(leaf, certificate_chain.name))
+
+
+def load_checked_key_pair(context: ssl.SSLContext, certificate_chain: PemSource, private_key: PemSource) -> None:
+    """Give a context what `check_key_pair` has found in order. Raises OperatorError if OpenSSL finds otherwise."""
     with _memory_file(certificate_chain) as chain_path, _memory_file(private_key) as key_path:
         try:
             context.load_cert_chain(chain_path, key_path)
         except ssl.SSLError as error:
             raise OperatorError(f"OpenSSL refuses the certificate {certificate_chain.name}: {error.reason}") from error
-    return CertificateState(leaf.not_valid_after_utc.timestamp(), _warn_of_dates(leaf, certificate_chain.name))
 
 
 def _parse_certificates(source: PemSource) -> list[x509.Certificate]:

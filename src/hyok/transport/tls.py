@@ -1,7 +1,8 @@
 """TLS on both sides: which versions and suites, whose certificates.
 
 TLS 1.2 with exactly the two suites that the XKS proxy API names, and TLS 1.3. Python cannot take
-TLS_AES_128_GCM_SHA256 out of TLS 1.3; the server picks AES-256 wherever the client has it.
+TLS_AES_128_GCM_SHA256 out of TLS 1.3; the server picks AES-256 wherever the client has it, and `refuse_other_suites`
+sees whether OpenSSL's configuration has taken it out.
 """
 
 from __future__ import annotations
@@ -13,10 +14,21 @@ from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from hyok.errors import OperatorError
-from hyok.transport.pem import PemSource, load_authorities, load_key_pair
+from hyok.transport.pem import (
+    CertificateState,
+    PemSource,
+    check_key_pair,
+    load_authorities,
+    load_checked_key_pair,
+    load_key_pair,
+)
 
 _log = logging.getLogger("hyok.transport")
 _TLS12_SUITES = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
+NAMED_SUITES = frozenset(
+    (*_TLS12_SUITES.split(":"), "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"),
+)
+"""XKS proxy API, TLS."""
 _MOST_SESSIONS = 64
 _HTTP = "http/1.1"
 _NOT_TLS = frozenset(
@@ -49,9 +61,16 @@ class ClientCertificates(NamedTuple):
     """Common names, compared exactly. AWS KMS: `cks.kms.<region>.amazonaws.com`."""
 
 
-def server_context(key_pair: KeyPair, client_certificates: ClientCertificates | None = None) -> TlsSetup:
+def server_context(
+    key_pair: KeyPair,
+    client_certificates: ClientCertificates | None = None,
+    *,
+    checked: CertificateState | None = None,
+) -> TlsSetup:
     """Make a server's context. Raises OperatorError that names the source and what is wrong with it.
 
+    `checked` is what another process found out when it checked the same key pair. The check is then left out: for RSA
+    keys of 4096 bits it takes 0.3 s, in which the interpreter does nothing else.
     With `client_certificates` a handshake fails unless the client shows a certificate of one of the authorities whose
     common name is one of the subjects (XKS API, mutual TLS: such a client must not get past the handshake).
     """
@@ -59,10 +78,26 @@ def server_context(key_pair: KeyPair, client_certificates: ClientCertificates | 
     context.set_alpn_protocols([_HTTP])
     context.num_tickets = 1
     context.sslobject_class = AlertingTls
-    state = load_key_pair(context, *key_pair)
+    if checked is None:
+        checked = check_key_pair(*key_pair)
+    load_checked_key_pair(context, *key_pair)
     if client_certificates is not None:
         _require_certificates(context, client_certificates)
-    return TlsSetup(context, state.expires_at, state.warnings)
+    return TlsSetup(context, checked.expires_at, checked.warnings)
+
+
+def refuse_other_suites(context: ssl.SSLContext) -> None:
+    """Raise OperatorError unless a context has the four suites that the XKS proxy API names and no other.
+
+    Python cannot choose the suites of TLS 1.3; OpenSSL's configuration can, before this process starts.
+    """
+    found = {suite["name"] for suite in context.get_ciphers()}
+    if found != NAMED_SUITES:
+        raise OperatorError(
+            f"proxy.tls_suites is strict, and OpenSSL offers {', '.join(sorted(found))}; unset OPENSSL_CONF, so that "
+            "hyok sets it, or put `Ciphersuites = TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256` into the "
+            "system_default section of that file"
+        )
 
 
 def client_context(
