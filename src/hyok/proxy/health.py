@@ -51,6 +51,14 @@ class HealthMonitor:
         vendors = {self._managers[name].vendor for name in names}
         return FleetHealth(", ".join(sorted(vendors)), tuple(members[:MAX_MEMBERS]))
 
+    def is_serving(self) -> bool:
+        """Tell whether any key manager served when it was checked last, less than a minute ago. Never waits."""
+        oldest = monotonic() - MAX_AGE_SECONDS
+        return any(
+            check.began_at >= oldest and any(member.status is not HealthStatus.UNAVAILABLE for member in check.members)
+            for check in self._checks.values()
+        )
+
     async def keep_fresh(self) -> None:
         """Check all key managers again and again, until cancelled."""
         while True:

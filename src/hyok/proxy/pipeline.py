@@ -30,6 +30,7 @@ from hyok.proxy.operations.decrypt import decrypt
 from hyok.proxy.operations.encrypt import encrypt
 from hyok.proxy.operations.get_health_status import ProxyIdentity, get_health_status
 from hyok.proxy.operations.get_key_metadata import get_key_metadata
+from hyok.proxy.probes import Probes
 from hyok.proxy.routing import Router
 from hyok.proxy.translate import translate
 from hyok.proxy.wire import XksRequest, XksResponse, decode_request, encode_response
@@ -38,7 +39,6 @@ from hyok.xks.errors import XksError, XksErrorName, encode_error
 from hyok.xks.messages import DecryptRequest, EncryptRequest, GetHealthStatusRequest, GetKeyMetadataRequest
 from hyok.xks.operations import XksOperation
 
-_PING: Final = b"/ping"
 _METHOD_NOT_ALLOWED: Final = "MethodNotAllowed"
 _CONNECTION_CLOSED: Final = "ConnectionClosed"
 _RECORDED_CHARACTERS: Final = 256
@@ -70,12 +70,13 @@ class ProxyService:
         self._metrics = metrics
         self._now = clock.now
         self._is_stale = is_stale
+        self.probes = Probes(health=health, audit=audit, is_stale=is_stale)
+        """For load balancers, on this listener and on one of their own."""
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises, but where the caller has gone and it is cancelled."""
-        if request.method != b"POST" and request.target == _PING:
-            # For load balancers: no signature, no record, no key manager to wait for.
-            return HttpResponse(200, b"pong\n", content_type=b"text/plain")
+        if request.method != b"POST" and (probed := self.probes.answer(request)) is not None:
+            return probed
         if self._audit.is_failing and not self._audit.recover():
             return self.answer_failed()  # no use of a key without a trace
         now = self._now()
