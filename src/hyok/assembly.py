@@ -6,9 +6,10 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,37 +23,49 @@ from hyok.config.references import ReferenceScheme, SecretReference, resolve_sec
 from hyok.config.settings import KmsSettings, ProxySettings, RootKeySettings, StorageSettings
 from hyok.custody.file_root import open_file_root, parse_root_key
 from hyok.custody.root_key import LocalRootKey, RootKey
-from hyok.custody.safe import Safe, open_safe
+from hyok.custody.safe import Safe, SafeKey, inherit_safe, open_safe, unlock_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
 from hyok.kms.caller import AnyCredentials
 from hyok.kms.connection import ProxyConnections
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
-from hyok.kms.deletion import DeletionSchedule
 from hyok.kms.endpoints import ProxyEndpoints
 from hyok.kms.external_keys import ExternalKeys
 from hyok.kms.key_space import ExternalKeySide, KeySpace, open_key_space, operation_families
 from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
+from hyok.kms.schedule import KeySchedule
 from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
+from hyok.proxy.probes import ProbeService
 from hyok.proxy.stored_keystores import StoredKeyStores
 from hyok.storage.changes import Change, current_position
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.follower import ChangeFollower
 from hyok.storage.schema import Side
 from hyok.transport.pem import PemSource
-from hyok.transport.serving import Endpoint, run, serve
+from hyok.transport.reloading import CheckedTls, ReplaceableTls, check_tls
+from hyok.transport.serving import Drain, Endpoint, run, serve
 from hyok.transport.sockets import Address
-from hyok.transport.tls import ClientCertificates, KeyPair, TlsSetup, client_context, server_context
+from hyok.transport.tls import (
+    ClientCertificates,
+    KeyPair,
+    TlsSetup,
+    client_context,
+    refuse_other_suites,
+    server_context,
+)
 
 STALE_AFTER_SECONDS: Final = 15.0
 """How long a proxy that cannot read the change log goes on to use keys that may have been withdrawn meanwhile."""
+
+LINGER_SECONDS: Final = 1.0
+"""How long a worker that stops leaves each connection for one more request. KMS keeps connections it seldom uses."""
 
 _log = logging.getLogger("hyok")
 
@@ -68,16 +81,20 @@ def open_root_key(source: SecretReference) -> RootKey:
     return LocalRootKey(parse_root_key(secret.reveal(), location=str(source)))
 
 
+def unlock_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -> SafeKey:
+    """Return what opens one side's safe, for heirs that open the storage themselves; nothing stays open."""
+    root = open_root_key(root_key.source)
+    with closing(open_storage(str(storage.url), side)) as opened:
+        return unlock_safe(opened, root)
+
+
 @contextmanager
 def open_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -> Iterator[tuple[Storage, Safe]]:
     """Open one side's storage and safe for the length of the block."""
     # The root key first: without one, no storage is created or migrated.
     root = open_root_key(root_key.source)
-    opened = open_storage(str(storage.url), side)
-    try:
+    with closing(open_storage(str(storage.url), side)) as opened:
         yield opened, open_safe(opened, root)
-    finally:
-        opened.close()
 
 
 # 2. The holder's side: what commands change and the proxy serves.
@@ -98,9 +115,21 @@ def open_holder(configuration: Configuration) -> Iterator[Holder]:
     """Open the holder's storage and safe for the length of the block."""
     settings = configuration.require_holder()
     with open_side(settings.storage, settings.root_key, Side.HOLDER) as (storage, safe):
-        clock = SystemClock()
-        administrators = {name: EmbeddedKeyAdministrator(storage, safe, clock) for name in settings.key_managers}
-        yield Holder(storage, safe, clock, administrators)
+        yield _holder(settings, storage, safe)
+
+
+@contextmanager
+def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holder]:
+    """Open the holder's storage, and its safe with a key that was handed over; the root key is not touched."""
+    settings = configuration.require_holder()
+    with closing(open_storage(str(settings.storage.url), Side.HOLDER)) as storage:
+        yield _holder(settings, storage, inherit_safe(storage, key))
+
+
+def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:
+    clock = SystemClock()
+    administrators = {name: EmbeddedKeyAdministrator(storage, safe, clock) for name in settings.key_managers}
+    return Holder(storage, safe, clock, administrators)
 
 
 class HolderState(NamedTuple):
@@ -162,19 +191,62 @@ async def run_proxy_service(holder: Holder, state: HolderState, *, audit: Path) 
             await manager.aclose()
 
 
-def proxy_tls(settings: ProxySettings) -> TlsSetup:
-    """Make the TLS context the proxy serves with. OperatorError if a certificate or key does not serve."""
+def check_proxy_tls(settings: ProxySettings) -> CheckedTls:
+    """Read what the proxy shows and whom it lets in. OperatorError if a certificate or key does not serve."""
     clients = settings.client_certificates
-    return server_context(
+    return check_tls(
         _key_pair(settings.certificate, settings.private_key),
         None if clients is None else ClientCertificates(_pem(clients.authorities), frozenset(clients.subjects)),
     )
 
 
+def proxy_tls_references(settings: ProxySettings) -> tuple[SecretReference, ...]:
+    """Return where that is read from."""
+    clients = settings.client_certificates
+    return (settings.certificate, settings.private_key, *(() if clients is None else (clients.authorities,)))
+
+
+def proxy_addresses(settings: ProxySettings) -> Mapping[str, Address]:
+    """Return where the proxy listens, by the endpoint's name."""
+    addresses = {"proxy": _address(settings.listen)}
+    if settings.health_listen is not None:
+        addresses["health"] = _address(settings.health_listen)
+    return addresses
+
+
+class Inheritance(NamedTuple):
+    """What a worker gets from its parent: with these it needs no root key, no private key's file and no port."""
+
+    safe_key: SafeKey
+    tls: CheckedTls
+    listeners: Mapping[str, Sequence[socket.socket]]
+    """By the name in `proxy_addresses`; they are closed at the end."""
+
+
+@asynccontextmanager
+async def run_proxy_worker(
+    configuration: Configuration, inheritance: Inheritance
+) -> AsyncIterator[Callable[[CheckedTls], None]]:
+    """Serve the proxy for the length of the block; yields what replaces its certificate. OperatorError if it cannot."""
+    settings = configuration.require_proxy()
+    tls = ReplaceableTls(inheritance.tls.setup())
+    if settings.tls_suites == "strict":
+        refuse_other_suites(tls.setup.context)
+    with inherit_holder(configuration, inheritance.safe_key) as holder:
+        state = load_holder_state(holder, configuration.require_holder())
+        async with run_proxy_service(holder, state, audit=configuration.audit.directory) as service:
+            addresses = proxy_addresses(settings)
+            endpoints = [Endpoint("proxy", addresses["proxy"], service, tls.context)]
+            if (health := addresses.get("health")) is not None:
+                endpoints.append(Endpoint("health", health, ProbeService(service.probes), None))
+            async with serve(endpoints, listeners=inheritance.listeners, drain=Drain(LINGER_SECONDS)):
+                yield lambda new: tls.replace(new.setup())
+
+
 def serve_proxy(configuration: Configuration) -> None:
     """Run the proxy until SIGTERM or SIGINT. OperatorError if it cannot start."""
     settings = configuration.require_proxy()
-    tls = _warn_of(proxy_tls(settings))
+    tls = _warn_of(check_proxy_tls(settings).setup())
     with open_holder(configuration) as holder:
         run(_serve_proxy(configuration, settings, holder, tls))
 
@@ -193,7 +265,7 @@ class Kms(NamedTuple):
 
     service: KmsService
     space: KeySpace
-    deletion_schedule: DeletionSchedule
+    schedule: KeySchedule
     lifecycle: StoreLifecycle
 
 
@@ -210,7 +282,7 @@ def kms_endpoints(settings: KmsSettings) -> ProxyEndpoints:
 async def run_kms_service(
     settings: KmsSettings,
     *,
-    deletion_clock: Clock,
+    schedule_clock: Clock,
     times: LifecycleTimes,
     wrap_external_keys: Callable[[ExternalKeySide], ExternalKeySide] = lambda external_keys: external_keys,
 ) -> AsyncIterator[Kms]:
@@ -235,7 +307,7 @@ async def run_kms_service(
             stores=stores,
             external_keys=wrap_external_keys(ExternalKeys(connections)),
             clock=clock,
-            deletion_clock=deletion_clock,
+            schedule_clock=schedule_clock,
         )
         store_operations = CustomKeyStoreOperations(
             directory=stores, lifecycle=lifecycle, connections=connections, clock=clock
@@ -245,7 +317,7 @@ async def run_kms_service(
             families=(*families, store_operations),
             identification=AnyCredentials(account=settings.account, region=settings.region),
         )
-        schedule = DeletionSchedule(space.keys, deletion_clock)
+        schedule = KeySchedule(space.keys, schedule_clock)
         await lifecycle.start()
         try:
             async with _background(schedule.run()):
@@ -268,7 +340,7 @@ def serve_kms(configuration: Configuration) -> None:
 
 
 async def _serve_kms(settings: KmsSettings, tls: TlsSetup | None) -> None:
-    async with run_kms_service(settings, deletion_clock=SystemClock(), times=LifecycleTimes()) as kms:
+    async with run_kms_service(settings, schedule_clock=SystemClock(), times=LifecycleTimes()) as kms:
         context = None if tls is None else tls.context
         await _serve_until_stopped(Endpoint("kms", _address(settings.listen), kms.service, context))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hyok.assembly import kms_endpoints, kms_tls, open_side, proxy_tls
+from hyok.assembly import check_proxy_tls, kms_endpoints, kms_tls, open_side
 from hyok.config.checking import Finding, Outcome
 from hyok.config.configuration import Configuration
 from hyok.config.settings import KmsSettings, RootKeySettings, StorageSettings
@@ -15,7 +15,7 @@ from hyok.storage.schema import Side
 def try_back_ends(configuration: Configuration) -> Iterator[Finding]:
     """Try what can be tried without serving. A storage that is not there yet is left alone: opening would make it."""
     if (proxy := configuration.proxy) is not None:
-        yield _try("proxy.certificate", "can be served with", lambda: proxy_tls(proxy).warnings)
+        yield _try("proxy.certificate", "can be served with", lambda: check_proxy_tls(proxy).state.warnings)
     if configuration.storage is not None and configuration.root_key is not None:
         yield from _try_storage("storage.url", configuration.storage, configuration.root_key, Side.HOLDER)
     if (kms := configuration.kms) is not None:

@@ -20,9 +20,9 @@ from hyok.assembly import (
     Holder,
     HolderState,
     Kms,
+    check_proxy_tls,
     load_holder_state,
     open_holder,
-    proxy_tls,
     run_kms_service,
     run_proxy_service,
 )
@@ -243,7 +243,7 @@ class DevStack:
     def age_deletion_schedule(self, days: int) -> None:
         """Move the deletion schedule's clock forward; returns when what was due is deleted."""
         self._deletion_clock.advance(days * _SECONDS_PER_DAY)
-        self._on_loop(self._kms.deletion_schedule.delete_due())
+        self._on_loop(self._kms.schedule.delete_due())
 
     @property
     def _administrator(self) -> KeyAdministrator:
@@ -273,7 +273,7 @@ async def run_stack(sides: Sides, data: Path, ports: Ports) -> AsyncIterator[Dev
         proxy = await stack.enter_async_context(
             run_proxy_service(holder, state._replace(key_managers=timed), audit=audit)
         )
-        tls = proxy_tls(sides.holder.require_proxy()).context
+        tls = check_proxy_tls(sides.holder.require_proxy()).setup().context
         door = _ProxyDoor(
             Endpoint("proxy", Address(_LOOPBACK, ports.proxy), TimedService(proxy, Border.PROXY, stopwatch), tls)
         )
@@ -286,7 +286,7 @@ async def run_stack(sides: Sides, data: Path, ports: Ports) -> AsyncIterator[Dev
         kms = await stack.enter_async_context(
             run_kms_service(
                 settings,
-                deletion_clock=deletion_clock,
+                schedule_clock=deletion_clock,
                 times=LifecycleTimes(),
                 wrap_external_keys=lambda external_keys: TimedExternalKeys(external_keys, stopwatch),
             )

@@ -6,9 +6,28 @@ A context in use is never altered: a failed `load_cert_chain` would ruin it. A f
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import Any, NamedTuple
 
-from hyok.transport.tls import TlsSetup
+from hyok.transport.pem import CertificateState
+from hyok.transport.tls import ClientCertificates, KeyPair, TlsSetup, server_context
+
+
+class CheckedTls(NamedTuple):
+    """What a server shows and whom it lets in, read and found in order: a process may hand it to another."""
+
+    key_pair: KeyPair
+    client_certificates: ClientCertificates | None
+    state: CertificateState
+
+    def setup(self) -> TlsSetup:
+        """Make a context of it, in about a millisecond. OperatorError if OpenSSL here finds what it did not there."""
+        return server_context(self.key_pair, self.client_certificates, checked=self.state)
+
+
+def check_tls(key_pair: KeyPair, client_certificates: ClientCertificates | None) -> CheckedTls:
+    """Try whether a server can serve with these. Raises OperatorError that names the source at fault."""
+    setup = server_context(key_pair, client_certificates)
+    return CheckedTls(key_pair, client_certificates, CertificateState(setup.expires_at or 0.0, setup.warnings))
 
 
 class ReplaceableTls:
