@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from hyok.custody.safe import Safe
 from hyok.kms.inner_layer import BACKING_KEY_BYTES
-from hyok.kms.values import KmsKey
+from hyok.kms.values import KmsKey, RotationType
 from hyok.secret import Secret
 
 OPENED_AT_MOST: Final = 4096
@@ -25,6 +25,10 @@ class SealedBackingKey(NamedTuple):
     """The KMS key it belongs to."""
     number: int
     sealed_material: bytes
+    created_at: float
+    """Unix seconds."""
+    rotation_type: RotationType | None
+    """None for a key's first."""
 
 
 class BackingKeys:
@@ -35,19 +39,23 @@ class BackingKeys:
 
     def __init__(self, safe: Safe, sealed: Iterable[SealedBackingKey] = ()) -> None:
         self._safe = safe
-        self._sealed: dict[str, dict[int, bytes]] = {}
+        self._sealed: dict[str, dict[int, SealedBackingKey]] = {}
         self._opened: dict[tuple[str, int], Secret] = {}
         for backing_key in sealed:
             self.add(backing_key)
 
-    def create(self, key: KmsKey) -> SealedBackingKey:
+    def create(self, key: KmsKey, *, at: float, rotation_type: RotationType | None = None) -> SealedBackingKey:
         """Make fresh material for a key's current backing key. It counts once it is stored and given to `add`."""
-        material = os.urandom(BACKING_KEY_BYTES)
-        return SealedBackingKey(key.key_id, key.backing_key, self._safe.seal(material, *_place(key, key.backing_key)))
+        sealed = self._safe.seal(os.urandom(BACKING_KEY_BYTES), *_place(key, key.backing_key))
+        return SealedBackingKey(key.key_id, key.backing_key, sealed, at, rotation_type)
 
     def add(self, backing_key: SealedBackingKey) -> None:
         """Take up a backing key that is stored."""
-        self._sealed.setdefault(backing_key.key_id, {})[backing_key.number] = backing_key.sealed_material
+        self._sealed.setdefault(backing_key.key_id, {})[backing_key.number] = backing_key
+
+    def history(self, key_id: str) -> Sequence[SealedBackingKey]:
+        """Return all backing keys a key has had, oldest first."""
+        return sorted(self._sealed.get(key_id, {}).values(), key=lambda backing_key: backing_key.number)
 
     def find(self, key: KmsKey, number: int) -> Secret | None:
         """Return a key's material of that number, or None if it never had one.
@@ -63,10 +71,10 @@ class BackingKeys:
             self._opened.pop((key_id, number), None)
 
     def _open(self, key: KmsKey, number: int) -> Secret | None:
-        sealed = self._sealed.get(key.key_id, {}).get(number)
-        if sealed is None:
+        backing_key = self._sealed.get(key.key_id, {}).get(number)
+        if backing_key is None:
             return None
-        material = self._safe.open(sealed, *_place(key, number))
+        material = self._safe.open(backing_key.sealed_material, *_place(key, number))
         if len(self._opened) >= OPENED_AT_MOST:
             self._opened.pop(next(iter(self._opened)))
         self._opened[key.key_id, number] = material

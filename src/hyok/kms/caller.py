@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from hyok.errors import HyokError
-from hyok.kms.key_names import partition_of
+from hyok.kms.key_names import partition_of, root_arn
 from hyok.sigv4.authorization import parse_authorization
 from hyok.sigv4.errors import SignatureError
 from hyok.transport.messages import HttpRequest
@@ -106,7 +106,7 @@ class AnyCredentials:
 
 
 def _root_user(account: str, region: str) -> Caller:
-    return Caller(account, region, f"arn:{partition_of(region)}:iam::{account}:root", account)
+    return Caller(account, region, root_arn(account, region), account)
 
 
 def _user(account: str, region: str, name: str) -> Caller:

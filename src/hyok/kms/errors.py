@@ -6,6 +6,7 @@ Failures of an external key store and its proxy stand in `external_failures.py`.
 from __future__ import annotations
 
 from hyok.awsjson.errors import AwsError
+from hyok.kms.values import KmsKey
 
 
 def validation(message: str) -> AwsError:
@@ -13,9 +14,43 @@ def validation(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
+def out_of_range(member: str, value: int, *, least: int, most: int) -> AwsError:
+    """Refuse a number that the service model allows and the service does not, in the model's words.
+
+    `member` in lower camel case.
+    """
+    bound = f"greater than or equal to {least}" if value < least else f"less than or equal to {most}"
+    return validation(
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
+        f"Member must have value {bound}"
+    )
+
+
 def unsupported(message: str) -> AwsError:
     """Refuse what a KMS key, a key store or hyok cannot do."""
     return AwsError("UnsupportedOperationException", message)
+
+
+def wrong_origin(key: KmsKey) -> AwsError:
+    """[R] A key of this origin cannot do this, whatever its state."""
+    return unsupported(f"{key.arn} origin is {key.origin.value} which is not valid for this operation.")
+
+
+def wrong_usage(key: KmsKey, operation: str) -> AwsError:
+    """[R] A key for encryption does not do this."""
+    return AwsError(
+        "InvalidKeyUsageException", f"{key.arn} key usage is ENCRYPT_DECRYPT which is not valid for {operation}."
+    )
+
+
+def wrong_spec(key: KmsKey, operation: str) -> AwsError:
+    """There is no public key of a symmetric one; worded after what AWS says of usages and origins."""
+    return unsupported(f"{key.arn} key spec is SYMMETRIC_DEFAULT which is not valid for {operation}.")
+
+
+def not_multi_region(key: KmsKey) -> AwsError:
+    """[R] The key has no replicas and takes none."""
+    return unsupported(f"{key.arn} is not a multi-region primary key.")
 
 
 def not_there_yet(operation: str) -> AwsError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
 
-from hyok.kms.values import Alias, ExternalKeyReference, KmsKey
+from hyok.kms.values import Alias, ExternalKeyReference, KeyState, KmsKey
 
 _Place = tuple[str, str]
 """An account and a Region."""
@@ -22,6 +23,8 @@ class KeyIndex:
         self._alias_arns_of_key: dict[str, set[str]] = {}
         self._key_ids: dict[_Place, list[str]] = {}
         self._alias_names: dict[_Place, list[str]] = {}
+        self._agenda: list[tuple[float, str]] = []
+        """Dates and key ids, as a heap. An entry counts only while its key still has that date."""
 
     def key(self, key_id: str) -> KmsKey | None:
         """Find a key by its key id."""
@@ -43,6 +46,18 @@ class KeyIndex:
         """Return every key, in no order. A view: read it before the next wait."""
         return self._keys.values()
 
+    def due_keys(self, now: float) -> Sequence[KmsKey]:
+        """Return the keys whose deletion or rotation is due; they stay so until they are put again, or dropped."""
+        due: dict[str, KmsKey] = {}
+        while self._agenda and self._agenda[0][0] <= now:
+            date, key_id = heappop(self._agenda)
+            key = self._keys.get(key_id)
+            if key is not None and due_date(key) == date:
+                due[key_id] = key
+        for key in due.values():
+            self._enter(key)
+        return list(due.values())
+
     def key_ids(self, account: str, region: str) -> Sequence[str]:
         """Return the key ids of an account and Region, sorted. Not a copy: read it before the next wait."""
         return self._key_ids.get((account, region), [])
@@ -63,6 +78,7 @@ class KeyIndex:
         self._keys_by_arn[key.arn] = key
         if key.external_key is not None:
             self._keys_by_external_key[key.external_key] = key
+        self._enter(key)
 
     def drop_key(self, key: KmsKey) -> None:
         """Forget a key and its aliases."""
@@ -89,6 +105,22 @@ class KeyIndex:
         del self._aliases[alias.arn]
         self._alias_arns_of_key[alias.key_id].discard(alias.arn)
         _remove_sorted(self._alias_names[alias.account, alias.region], alias.name)
+
+    def _enter(self, key: KmsKey) -> None:
+        date = due_date(key)
+        if date is not None:
+            heappush(self._agenda, (date, key.key_id))
+
+
+def due_date(key: KmsKey) -> float | None:
+    """Return when something happens to a key by itself: its deletion, or its rotation unless it is disabled."""
+    match key.state:
+        case KeyState.PENDING_DELETION:
+            return key.deletion_date
+        case KeyState.ENABLED:
+            return None if key.rotation is None else key.rotation.next_at
+        case KeyState.DISABLED | KeyState.UNAVAILABLE:
+            return None
 
 
 def _remove_sorted(names: list[str], name: str) -> None:

@@ -25,6 +25,11 @@ def alias_arn(account: str, region: str, name: str) -> str:
     return f"{_arn_prefix(account, region)}{name}"
 
 
+def root_arn(account: str, region: str) -> str:
+    """Return the ARN of an account's root user, which stands for the account, in a Region's partition."""
+    return f"arn:{partition_of(region)}:iam::{account}:root"
+
+
 def partition_of(region: str) -> str:
     """Return the AWS partition a Region belongs to, the second part of an ARN."""
     for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc")):

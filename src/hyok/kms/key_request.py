@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final, NamedTuple
 
-from hyok.awsjson.errors import AwsError
 from hyok.kms import errors
+from hyok.kms.key_policy import read_policy
 from hyok.kms.operation import Input
+from hyok.kms.tags import read_tags
 from hyok.kms.values import ExternalKeyReference, Origin, Tag
 
-MAX_POLICY_BYTES: Final = 32_768
-MAX_TAGS: Final = 50
-
 _SYMMETRIC: Final = "SYMMETRIC_DEFAULT"
-_RESERVED_TAG_PREFIX: Final = "aws:"
 
 
 class KeyRequest(NamedTuple):
@@ -32,12 +28,13 @@ def read_key_request(request: Input) -> KeyRequest:
     """Return what a CreateKey request asks for; refuse contradictions and what no key of ours can be."""
     external_key = _read_external_key(request)
     _refuse_other_kinds(request)
+    policy: str | None = request.get("Policy")
     return KeyRequest(
         origin=Origin.AWS_KMS if external_key is None else Origin.EXTERNAL_KEY_STORE,
         external_key=external_key,
         description=request.get("Description", ""),
-        policy=_read_policy(request.get("Policy")),
-        tags=_read_tags(request.get("Tags", [])),
+        policy=None if policy is None else read_policy(policy),
+        tags=read_tags(request.get("Tags", [])),
     )
 
 
@@ -82,29 +79,3 @@ def _refuse_other_kinds(request: Input) -> None:
         raise errors.validation(f"KeyUsage {usage} is not compatible with KeySpec {spec}")
     if request.get("MultiRegion"):
         raise errors.unsupported("hyok does not have multi-Region KMS keys yet.")
-
-
-def _read_policy(policy: str | None) -> str | None:
-    if policy is None:
-        return None
-    size = len(policy.encode())
-    if size > MAX_POLICY_BYTES:
-        raise errors.limit_exceeded(f"The key policy has {size} bytes; at most {MAX_POLICY_BYTES} are allowed.")
-    try:
-        document = json.loads(policy)
-    except (ValueError, RecursionError) as error:
-        raise AwsError("MalformedPolicyDocumentException", "The key policy is not JSON.") from error
-    if not isinstance(document, dict):
-        raise AwsError("MalformedPolicyDocumentException", "The key policy is not a JSON object.")
-    return policy
-
-
-def _read_tags(tags: list[dict[str, str]]) -> tuple[Tag, ...]:
-    if len(tags) > MAX_TAGS:
-        raise AwsError("TagException", "Too many tags")
-    names = [tag["TagKey"] for tag in tags]
-    if len(set(names)) < len(names):
-        raise AwsError("TagException", "Duplicate tag keys")
-    if any(name.lower().startswith(_RESERVED_TAG_PREFIX) for name in names):
-        raise AwsError("TagException", "Tags beginning with aws: are reserved")
-    return tuple(Tag(tag["TagKey"], tag["TagValue"]) for tag in tags)

@@ -10,15 +10,26 @@ from hyok.kms.aliases import Aliases
 from hyok.kms.backing_keys import BackingKeys
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
 from hyok.kms.double_encryption import DoubleEncryption, OuterLayer
+from hyok.kms.grant_index import GrantIndex
+from hyok.kms.grant_repository import load_grants
+from hyok.kms.grant_tokens import GrantTokens
+from hyok.kms.grants import Grants
+from hyok.kms.key_access import KeyAccess
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.keys import Keys
+from hyok.kms.last_usage import LastUsages
 from hyok.kms.operation import OperationFamily
 from hyok.kms.operations.aliases import AliasOperations
 from hyok.kms.operations.create_key import CreateKey, ExternalKeyCheck
 from hyok.kms.operations.cryptography import Cryptography
+from hyok.kms.operations.data_key_pairs import DataKeyPairs
 from hyok.kms.operations.data_keys import DataKeys
-from hyok.kms.operations.key_details import KeyDetails
+from hyok.kms.operations.grants import GrantOperations
+from hyok.kms.operations.key_policies import KeyPolicyOperations
 from hyok.kms.operations.keys import KeyOperations
+from hyok.kms.operations.refusals import RefusedOperations
+from hyok.kms.operations.rotation import RotationOperations
+from hyok.kms.operations.tags import TagOperations
 from hyok.kms.repository import load_keys
 from hyok.kms.turns import Turns
 from hyok.storage.engine import Storage
@@ -29,28 +40,37 @@ class ExternalKeySide(OuterLayer, ExternalKeyCheck, Protocol):
 
 
 class KeySpace(NamedTuple):
-    """The keys, aliases and backing keys of one KMS service."""
+    """The keys of one KMS service and all that belongs to them."""
 
     keys: Keys
     aliases: Aliases
     backing_keys: BackingKeys
+    grants: Grants
+    tokens: GrantTokens
 
 
 def open_key_space(storage: Storage, safe: Safe, clock: Clock) -> KeySpace:
-    """Load all keys and aliases. Blocking, for the start. StorageError if the storage fails."""
+    """Load all keys, aliases and grants. Blocking, for the start. StorageError if the storage fails."""
     with storage.reading() as connection:
         stored = load_keys(connection)
+        stored_grants = load_grants(connection)
     index = KeyIndex()
     for key in stored.keys:
         index.put_key(key)
     for alias in stored.aliases:
         index.put_alias(alias)
+    grant_index = GrantIndex()
+    for grant in stored_grants:
+        grant_index.put(grant)
     backing_keys = BackingKeys(safe, stored.backing_keys)
+    tokens = GrantTokens(safe)
     turns = Turns()
     return KeySpace(
-        Keys(index, backing_keys, storage=storage, turns=turns, clock=clock),
+        Keys(index, backing_keys, grant_index, storage=storage, turns=turns, clock=clock),
         Aliases(index, storage=storage, turns=turns, clock=clock),
         backing_keys,
+        Grants(grant_index, index, tokens, storage=storage, turns=turns, clock=clock),
+        tokens,
     )
 
 
@@ -60,16 +80,23 @@ def operation_families(
     stores: CustomKeyStoreDirectory,
     external_keys: ExternalKeySide,
     clock: Clock,
-    deletion_clock: Clock,
+    schedule_clock: Clock,
 ) -> tuple[OperationFamily, ...]:
-    """Return the operations on keys. `deletion_clock` is the deletion schedule's."""
-    keys, aliases, backing_keys = space
+    """Return the operations on keys. `schedule_clock` is the key schedule's."""
+    keys, aliases, backing_keys, grants, tokens = space
+    access = KeyAccess(keys, stores, tokens)
     encryption = DoubleEncryption(backing_keys, external_keys)
+    usages = LastUsages(clock)
     return (
         CreateKey(keys=keys, stores=stores, external_keys=external_keys, clock=clock),
-        KeyOperations(keys=keys, stores=stores, deletion_clock=deletion_clock),
-        KeyDetails(keys=keys),
-        Cryptography(keys=keys, encryption=encryption, stores=stores),
-        DataKeys(keys=keys, encryption=encryption, stores=stores),
-        AliasOperations(aliases=aliases, keys=keys, stores=stores),
+        KeyOperations(keys=keys, access=access, stores=stores, usages=usages, schedule_clock=schedule_clock),
+        KeyPolicyOperations(keys=keys, access=access),
+        TagOperations(keys=keys, access=access),
+        AliasOperations(aliases=aliases, access=access),
+        GrantOperations(grants=grants, access=access),
+        Cryptography(access=access, encryption=encryption, usages=usages),
+        DataKeys(access=access, encryption=encryption, usages=usages, stores=stores),
+        DataKeyPairs(access=access, encryption=encryption, usages=usages),
+        RotationOperations(keys=keys, backing_keys=backing_keys, access=access, schedule_clock=schedule_clock),
+        RefusedOperations(access=access),
     )

@@ -46,9 +46,16 @@ KEY_STATE_TABLE: Final[Mapping[str, _Row]] = {
     "ReEncrypt": _ONLY_ENABLED,
     "GenerateDataKey": _ONLY_ENABLED,
     "GenerateDataKeyWithoutPlaintext": _ONLY_ENABLED,
+    "GenerateDataKeyPair": _ONLY_ENABLED,
+    "GenerateDataKeyPairWithoutPlaintext": _ONLY_ENABLED,
     "CreateGrant": _UNLESS_DISABLED_EITHER,
     "CancelKeyDeletion": _ONLY_PENDING_DELETION,
     "ScheduleKeyDeletion": _UNLESS_PENDING_DELETION,
+    "EnableKeyRotation": _UNLESS_DISABLED_EITHER,
+    "DisableKeyRotation": _UNLESS_DISABLED_EITHER,
+    "RotateKeyOnDemand": _UNLESS_DISABLED_EITHER,
+    "GetKeyRotationStatus": _UNLESS_PENDING_DELETION,
+    "ListKeyRotations": _UNLESS_PENDING_DELETION,
     "EnableKey": _UNLESS_PENDING_DELETION,
     "DisableKey": _UNLESS_PENDING_DELETION,
     "UpdateKeyDescription": _UNLESS_PENDING_DELETION,
@@ -58,6 +65,7 @@ KEY_STATE_TABLE: Final[Mapping[str, _Row]] = {
     "UntagResource": _UNLESS_PENDING_DELETION,
     "DeleteAlias": _ANY_STATE,
     "DescribeKey": _ANY_STATE,
+    "GetKeyLastUsage": _ANY_STATE,
     "GetKeyPolicy": _ANY_STATE,
     "PutKeyPolicy": _ANY_STATE,
     "ListAliases": _ANY_STATE,
@@ -67,7 +75,8 @@ KEY_STATE_TABLE: Final[Mapping[str, _Row]] = {
     "RetireGrant": _ANY_STATE,
     "RevokeGrant": _ANY_STATE,
 }
-"""For UpdateAlias the key meant is the new target; the old one may be in any state."""
+"""For UpdateAlias the key meant is the new target; the old one may be in any state. What a key can never do, such as
+rotation in an external key store, is refused before its state is asked for."""
 
 
 def effective_state(key: KmsKey, stores: CustomKeyStoreDirectory) -> KeyState:

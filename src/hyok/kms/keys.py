@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from hyok.awsjson.errors import AwsError
 from hyok.clock import Clock
 from hyok.kms import errors, repository
 from hyok.kms.backing_keys import BackingKeys
 from hyok.kms.call import Call
+from hyok.kms.grant_index import GrantIndex
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import ALIAS_PREFIX, alias_arn, refuse_name
 from hyok.kms.pages import Page, page_of
 from hyok.kms.turns import Turns
-from hyok.kms.values import ExternalKeyReference, KeyState, KmsKey
+from hyok.kms.values import ExternalKeyReference, KeyState, KmsKey, RotationType
 from hyok.storage.engine import Storage
+
+SECONDS_PER_DAY: Final = 86_400
 
 
 class Keys:
@@ -25,10 +30,18 @@ class Keys:
     """
 
     def __init__(
-        self, index: KeyIndex, backing_keys: BackingKeys, *, storage: Storage, turns: Turns, clock: Clock
+        self,
+        index: KeyIndex,
+        backing_keys: BackingKeys,
+        grants: GrantIndex,
+        *,
+        storage: Storage,
+        turns: Turns,
+        clock: Clock,
     ) -> None:
         self._index = index
         self._backing_keys = backing_keys
+        self._grants = grants
         self._storage = storage
         self._turns = turns
         self._clock = clock
@@ -79,10 +92,21 @@ class Keys:
         """Put a changed key in this one's place and return it. `change` sees the key as it then is, and may refuse."""
         return await self._turns.take(self._change(key, change))
 
+    async def rotate(
+        self, key: KmsKey, change: Callable[[KmsKey], KmsKey], *, rotation_type: RotationType, at: float
+    ) -> KmsKey:
+        """Give a key fresh material to encrypt with, and return it. `change` is as for `change`."""
+        return await self._turns.take(self._rotate(key, change, rotation_type, at))
+
     async def delete_due(self, now: float) -> Sequence[KmsKey]:
         """Delete for good all keys whose deletion date has passed, and return them."""
-        due = [key for key in self._index.all_keys() if _is_due(key, now)]
+        due = [key for key in self._index.due_keys(now) if key.state is KeyState.PENDING_DELETION]
         return [key for key in due if await self._turns.take(self._delete_if_due(key.key_id, now))]
+
+    async def rotate_due(self, now: float) -> Sequence[KmsKey]:
+        """Give fresh material to all keys whose rotation date has passed, and return them."""
+        due = [key for key in self._index.due_keys(now) if key.state is KeyState.ENABLED]
+        return [key for key in due if await self._turns.take(self._rotate_if_due(key, now))]
 
     def _find_by_alias(self, call: Call, name: str) -> KmsKey | None:
         arn = alias_arn(call.account, call.region, name) if name.startswith(ALIAS_PREFIX) else name
@@ -92,21 +116,37 @@ class Keys:
     async def _create(self, key: KmsKey) -> None:
         if key.external_key is not None:
             self.require_untied(key.external_key)
-        backing_key = self._backing_keys.create(key)
-        now = self._clock.now()
-        await self._storage.run(partial(repository.insert_key, key=key, backing_key=backing_key, at=now))
+        backing_key = self._backing_keys.create(key, at=round(self._clock.now(), 3))
+        await self._storage.run(partial(repository.insert_key, key=key, backing_key=backing_key))
         self._backing_keys.add(backing_key)
         self._index.put_key(key)
 
     async def _change(self, key: KmsKey, change: Callable[[KmsKey], KmsKey]) -> KmsKey:
-        was = self._index.key(key.key_id)
-        if was is None:
-            raise errors.key_not_found(key.arn)
+        was = self._as_it_is(key)
         changed = change(was)
         if changed != was:
             await self._storage.run(partial(repository.update_key, key=changed, was=was, at=self._clock.now()))
             self._index.put_key(changed)
         return changed
+
+    async def _rotate(
+        self, key: KmsKey, change: Callable[[KmsKey], KmsKey], rotation_type: RotationType, at: float
+    ) -> KmsKey:
+        was = self._as_it_is(key)
+        rotated = replace(change(was), backing_key=was.backing_key + 1)
+        backing_key = self._backing_keys.create(rotated, at=round(at, 3), rotation_type=rotation_type)
+        await self._storage.run(
+            partial(repository.rotate_key, key=rotated, backing_key=backing_key, was=was, at=self._clock.now())
+        )
+        self._backing_keys.add(backing_key)
+        self._index.put_key(rotated)
+        return rotated
+
+    async def _rotate_if_due(self, key: KmsKey, now: float) -> bool:
+        if self._index.key(key.key_id) != key:
+            return False
+        await self._rotate(key, partial(_with_next_rotation, now=now), RotationType.AUTOMATIC, now)
+        return True
 
     async def _delete_if_due(self, key_id: str, now: float) -> bool:
         key = self._index.key(key_id)
@@ -114,12 +154,26 @@ class Keys:
             return False
         await self._storage.run(partial(repository.delete_key, key=key, at=self._clock.now()))
         self._index.drop_key(key)
+        self._grants.drop_grants_of(key_id)
         self._backing_keys.forget(key_id)
         return True
+
+    def _as_it_is(self, key: KmsKey) -> KmsKey:
+        present = self._index.key(key.key_id)
+        if present is None:
+            raise errors.key_not_found(key.arn)
+        return present
 
 
 def _is_here(key: KmsKey, call: Call) -> bool:
     return key.account == call.account and key.region == call.region
+
+
+def _with_next_rotation(key: KmsKey, *, now: float) -> KmsKey:
+    """The next date counts from when the material was made; a date that was missed is not made up for."""
+    if key.rotation is None:
+        return key
+    return replace(key, rotation=key.rotation._replace(next_at=now + key.rotation.period_days * SECONDS_PER_DAY))
 
 
 def _is_due(key: KmsKey, now: float) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hyok.awsjson.errors import AwsError
+from hyok.kms import errors
+from hyok.kms.operation import Input
 
 
 class Page(NamedTuple):
@@ -23,6 +25,14 @@ class Page(NamedTuple):
         if self.next_marker is None:
             return {"Truncated": False}
         return {"Truncated": True, "NextMarker": self.next_marker}
+
+
+def read_limit(request: Input, *, default: int, most: int) -> int:
+    """Return how many items a list is to have at most. ValidationException outside of what the service allows."""
+    limit: int = request.get("Limit", default)
+    if limit > most:
+        raise errors.out_of_range("limit", limit, least=1, most=most)
+    return limit
 
 
 def page_of(sorted_names: Sequence[str], *, limit: int, marker: str | None) -> Page:

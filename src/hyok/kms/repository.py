@@ -1,4 +1,4 @@
-"""KMS keys, backing keys and aliases in the KMS side's storage: all SQL about them.
+"""KMS keys, backing keys and aliases in the KMS side's storage: all SQL about them. Grants: `grant_repository.py`.
 
 Each write is one transaction with its entry in the change log, and applies only to the row that memory knows. Blocking:
 the loop goes through `Storage.run`.
@@ -13,9 +13,18 @@ from sqlalchemy import ColumnElement, Connection, CursorResult, RowMapping, and_
 from hyok.errors import HyokError
 from hyok.kms.backing_keys import SealedBackingKey
 from hyok.kms.key_names import alias_arn
-from hyok.kms.values import Alias, ExternalKeyReference, KeyState, KmsKey, Origin, Tag
+from hyok.kms.values import (
+    Alias,
+    AutomaticRotation,
+    ExternalKeyReference,
+    KeyState,
+    KmsKey,
+    Origin,
+    RotationType,
+    Tag,
+)
 from hyok.storage.changes import ChangeKind, record_change
-from hyok.storage.schema import aliases, backing_keys, keys
+from hyok.storage.schema import aliases, backing_keys, grants, keys
 
 
 class StaleMemoryError(HyokError):
@@ -34,19 +43,16 @@ def load_keys(connection: Connection) -> StoredKeys:
     """Read everything, once, at start. Sorted, because sorted lists are made of it."""
     return StoredKeys(
         tuple(_key_of(row) for row in connection.execute(select(keys).order_by(keys.c.key_id)).mappings()),
-        tuple(
-            SealedBackingKey(row.key_id, row.number, row.sealed_material)
-            for row in connection.execute(select(backing_keys))
-        ),
+        tuple(_backing_key_of(row) for row in connection.execute(select(backing_keys)).mappings()),
         tuple(_alias_of(row) for row in connection.execute(select(aliases).order_by(aliases.c.name)).mappings()),
     )
 
 
-def insert_key(connection: Connection, key: KmsKey, backing_key: SealedBackingKey, *, at: float) -> None:
+def insert_key(connection: Connection, key: KmsKey, backing_key: SealedBackingKey) -> None:
     """Write a new key together with its first backing key. StorageError if its external key is already tied."""
     connection.execute(insert(keys), _row_of_key(key))
-    connection.execute(insert(backing_keys), {**backing_key._asdict(), "created_at": at})
-    record_change(connection, ChangeKind.KEY, key.key_id, at=at)
+    connection.execute(insert(backing_keys), _row_of_backing_key(backing_key))
+    record_change(connection, ChangeKind.KEY, key.key_id, at=backing_key.created_at)
 
 
 def update_key(connection: Connection, key: KmsKey, *, was: KmsKey, at: float) -> None:
@@ -56,14 +62,21 @@ def update_key(connection: Connection, key: KmsKey, *, was: KmsKey, at: float) -
     record_change(connection, ChangeKind.KEY, key.key_id, at=at)
 
 
+def rotate_key(connection: Connection, key: KmsKey, backing_key: SealedBackingKey, *, was: KmsKey, at: float) -> None:
+    """Write a key's new backing key and that it is the current one. StaleMemoryError if its state is another by now."""
+    connection.execute(insert(backing_keys), _row_of_backing_key(backing_key))
+    update_key(connection, key, was=was, at=at)
+
+
 def delete_key(connection: Connection, key: KmsKey, *, at: float) -> None:
-    """Delete a key, its aliases and all its material. StaleMemoryError if its state is another by now.
+    """Delete a key, its aliases, grants and all its material. StaleMemoryError if its state is another by now.
 
     The sealed material is overwritten first; the storage's `secure_delete` then clears what the row leaves behind.
     """
     connection.execute(update(backing_keys).where(backing_keys.c.key_id == key.key_id), {"sealed_material": _NOTHING})
     connection.execute(delete(backing_keys).where(backing_keys.c.key_id == key.key_id))
     connection.execute(delete(aliases).where(aliases.c.target_key_id == key.key_id))
+    connection.execute(delete(grants).where(grants.c.key_id == key.key_id))
     _require_one(connection.execute(delete(keys).where(_is_as_known(key))), key.arn)
     record_change(connection, ChangeKind.KEY, key.key_id, at=at)
 
@@ -94,6 +107,7 @@ def _is_as_known(key: KmsKey) -> ColumnElement[bool]:
     return and_(
         keys.c.key_id == key.key_id,
         keys.c.state == key.state.value,
+        keys.c.current_backing_number == key.backing_key,
         keys.c.deletion_at.is_(None) if key.deletion_date is None else keys.c.deletion_at == key.deletion_date,
     )
 
@@ -121,6 +135,7 @@ def _record_alias(connection: Connection, alias: Alias, *, at: float) -> None:
 
 def _row_of_key(key: KmsKey) -> dict[str, object]:
     store_id, xks_key_id = key.external_key or (None, None)
+    period_days, next_at = key.rotation or (None, None)
     return {
         "key_id": key.key_id,
         "account": key.account,
@@ -136,11 +151,14 @@ def _row_of_key(key: KmsKey) -> dict[str, object]:
         "policy": key.policy,
         "tags": [[tag.key, tag.value] for tag in key.tags],
         "current_backing_number": key.backing_key,
+        "rotation_period_days": period_days,
+        "next_rotation_at": next_at,
     }
 
 
 def _key_of(row: RowMapping) -> KmsKey:
     store_id, xks_key_id = row["custom_key_store_id"], row["xks_key_id"]
+    period_days, next_at = row["rotation_period_days"], row["next_rotation_at"]
     return KmsKey(
         account=row["account"],
         region=row["region"],
@@ -155,6 +173,23 @@ def _key_of(row: RowMapping) -> KmsKey:
         external_key=None if store_id is None else ExternalKeyReference(store_id, xks_key_id),
         policy=row["policy"],
         tags=tuple(Tag(name, value) for name, value in row["tags"] or ()),
+        rotation=None if period_days is None else AutomaticRotation(period_days, next_at),
+    )
+
+
+def _row_of_backing_key(backing_key: SealedBackingKey) -> dict[str, object]:
+    rotation_type = backing_key.rotation_type
+    return backing_key._asdict() | {"rotation_type": None if rotation_type is None else rotation_type.value}
+
+
+def _backing_key_of(row: RowMapping) -> SealedBackingKey:
+    rotation_type = row["rotation_type"]
+    return SealedBackingKey(
+        row["key_id"],
+        row["number"],
+        row["sealed_material"],
+        row["created_at"],
+        None if rotation_type is None else RotationType(rotation_type),
     )
 
 

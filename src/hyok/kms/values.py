@@ -44,6 +44,22 @@ class Tag(NamedTuple):
     value: str
 
 
+class RotationType(Enum):
+    """What made a KMS key get fresh material. The values are AWS's."""
+
+    AUTOMATIC = "AUTOMATIC"
+    ON_DEMAND = "ON_DEMAND"
+
+
+class AutomaticRotation(NamedTuple):
+    """That a KMS key gets fresh material by itself, and when."""
+
+    period_days: int
+    """90 to 2560."""
+    next_at: float
+    """Unix seconds of the key schedule's clock. In the past if the key was not enabled when its date came."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KmsKey:
     """A KMS key as it is stored; `key_states.effective_state` tells what state a caller sees."""
@@ -61,7 +77,7 @@ class KmsKey:
     created_at: float
     """Unix seconds."""
     deletion_date: float | None
-    """Unix seconds of the deletion schedule's clock; only while PENDING_DELETION."""
+    """Unix seconds of the key schedule's clock; only while PENDING_DELETION."""
     backing_key: int
     """The number of the backing key that encrypts now; the first is 1."""
     external_key: ExternalKeyReference | None
@@ -69,6 +85,8 @@ class KmsKey:
     policy: str | None
     """The key policy to the letter, or None for the default one."""
     tags: tuple[Tag, ...]
+    rotation: AutomaticRotation | None
+    """None if it is not enabled. Ordinary keys only."""
 
 
 class Alias(NamedTuple):

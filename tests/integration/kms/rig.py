@@ -98,7 +98,7 @@ class Rig:
             stores=self.stores,
             external_keys=ExternalKeys(self.connections),
             clock=clock,
-            deletion_clock=AdjustableClock(clock),
+            schedule_clock=AdjustableClock(clock),
         )
         self._service = KmsService(
             model=MODEL,

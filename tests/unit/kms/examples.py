@@ -22,6 +22,7 @@ ORDINARY_KEY = KmsKey(
     external_key=None,
     policy="{}",
     tags=(),
+    rotation=None,
 )
 
 EXTERNAL_KEY_ID = "0987dcba-09fe-87dc-65ba-ab0987654321"
@@ -40,4 +41,5 @@ EXTERNAL_KEY = KmsKey(
     external_key=ExternalKeyReference(STORE_ID, XKS_KEY_ID),
     policy="{}",
     tags=(),
+    rotation=None,
 )

@@ -24,12 +24,12 @@ from hyok.kms.call import Call
 from hyok.kms.caller import AnyCredentials
 from hyok.kms.connection_state import ConnectionState
 from hyok.kms.custom_key_stores import Connectivity, CustomKeyStore, CustomKeyStoreDirectory, ProxyCredential
-from hyok.kms.deletion import DeletionSchedule
 from hyok.kms.external_failures import ExternalFailure, for_create_key, for_crypto
 from hyok.kms.key_space import open_key_space, operation_families
 from hyok.kms.pipeline import KmsService
+from hyok.kms.schedule import KeySchedule
 from hyok.kms.store_repository import CustomKeyStoreRepository
-from hyok.kms.values import ExternalKeyReference, KmsKey, OuterSealed
+from hyok.kms.values import ExternalKeyReference, KmsKey, OuterSealed, RotationType
 from hyok.secret import Secret
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
@@ -43,6 +43,7 @@ STORE_ID = "cks-0123456789abcdef0"
 XKS_KEY_ID = "held-key"
 ROOT = LocalRootKey(Secret(bytes(range(32))))
 METADATA = b"\x01\x00\x00\x00\x01"
+BLOBS = frozenset({"CiphertextBlob", "Plaintext", "PrivateKeyCiphertextBlob", "PrivateKeyPlaintext", "PublicKey"})
 PEER = Peer("127.0.0.1:50000", "")
 
 MODEL: ServiceModel = load_service_model()
@@ -118,12 +119,12 @@ class RunningKms:
         self.storage = open_storage(f"sqlite:///{directory / 'kms.db'}", Side.KMS)
         safe = open_safe(self.storage, ROOT)
         clock = SystemClock()
-        self.deletion_clock = AdjustableClock(clock)
+        self.schedule_clock = AdjustableClock(clock)
         self._repository = CustomKeyStoreRepository(self.storage, safe, clock)
         self.stores = CustomKeyStoreDirectory(self.run(self._repository.load()))
         self.external_keys = ExternalKeysInMemory(self.stores)
         self.space = open_key_space(self.storage, safe, clock)
-        self.deletion = DeletionSchedule(self.space.keys, self.deletion_clock)
+        self.schedule = KeySchedule(self.space.keys, self.schedule_clock)
         self.service = KmsService(
             model=MODEL,
             families=operation_families(
@@ -131,7 +132,7 @@ class RunningKms:
                 stores=self.stores,
                 external_keys=self.external_keys,
                 clock=clock,
-                deletion_clock=self.deletion_clock,
+                schedule_clock=self.schedule_clock,
             ),
             identification=AnyCredentials(account=ACCOUNT, region=REGION),
         )
@@ -158,10 +159,7 @@ class RunningKms:
         document = json.loads(response.body) if response.body else {}
         if response.status != 200:
             raise AwsError(document["__type"], document.get("message", document.get("Message")))
-        return {
-            name: base64.b64decode(value) if name in ("CiphertextBlob", "Plaintext") else value
-            for name, value in document.items()
-        }
+        return {name: base64.b64decode(value) if name in BLOBS else value for name, value in document.items()}
 
     def create_key(self, **request: object) -> str:
         """Make an ordinary key, or as asked, and return its ARN."""
@@ -176,11 +174,14 @@ class RunningKms:
         _, _, _, region, account, _ = arn.split(":", 5)
         return self.space.keys.find_by_id(a_call(account=account, region=region), arn)
 
+    async def rotate(self, key: KmsKey) -> None:
+        await self.space.keys.rotate(key, lambda key: key, rotation_type=RotationType.ON_DEMAND, at=1.0)
+
     def delete(self, arn: str) -> None:
         """Delete a key for good, as its schedule would."""
         self.call("ScheduleKeyDeletion", {"KeyId": arn, "PendingWindowInDays": 7})
-        self.deletion_clock.advance(7 * 86_400 + 1)
-        self.run(self.deletion.delete_due())
+        self.schedule_clock.advance(7 * 86_400 + 1)
+        self.run(self.schedule.delete_due())
 
     def is_tied(self, xks_key_id: str) -> bool:
         try:

@@ -17,8 +17,8 @@ SAFE = Safe("storage", Secret(bytes(32)))
 
 def test_a_backing_key_is_32_random_bytes() -> None:
     held = BackingKeys(SAFE)
-    held.add(held.create(ORDINARY_KEY))
-    held.add(held.create(EXTERNAL_KEY))
+    held.add(held.create(ORDINARY_KEY, at=5.0))
+    held.add(held.create(EXTERNAL_KEY, at=5.0))
     one, other = held.find(ORDINARY_KEY, 1), held.find(EXTERNAL_KEY, 1)
     assert one is not None
     assert len(one.reveal()) == 32
@@ -27,7 +27,7 @@ def test_a_backing_key_is_32_random_bytes() -> None:
 
 def test_a_backing_key_is_stored_sealed_and_opens_after_a_restart() -> None:
     before = BackingKeys(SAFE)
-    sealed = before.create(ORDINARY_KEY)
+    sealed = before.create(ORDINARY_KEY, at=5.0)
     before.add(sealed)
     material = before.find(ORDINARY_KEY, 1)
     assert material is not None
@@ -37,21 +37,21 @@ def test_a_backing_key_is_stored_sealed_and_opens_after_a_restart() -> None:
 
 def test_a_number_that_the_key_never_had_is_not_found() -> None:
     held = BackingKeys(SAFE)
-    held.add(held.create(ORDINARY_KEY))
+    held.add(held.create(ORDINARY_KEY, at=5.0))
     assert held.find(ORDINARY_KEY, 2) is None
     assert held.find(EXTERNAL_KEY, 1) is None
 
 
 def test_a_backing_key_moved_to_another_key_does_not_open() -> None:
     held = BackingKeys(SAFE)
-    held.add(held.create(ORDINARY_KEY)._replace(key_id=EXTERNAL_KEY.key_id))
+    held.add(held.create(ORDINARY_KEY, at=5.0)._replace(key_id=EXTERNAL_KEY.key_id))
     with pytest.raises(IntegrityError):
         held.find(EXTERNAL_KEY, 1)
 
 
 def test_a_key_pointed_at_another_external_key_has_no_backing_key_that_opens() -> None:
     held = BackingKeys(SAFE)
-    held.add(held.create(EXTERNAL_KEY))
+    held.add(held.create(EXTERNAL_KEY, at=5.0))
     edited = replace(EXTERNAL_KEY, external_key=ExternalKeyReference("cks-0123456789abcdef0", "another"))
     with pytest.raises(IntegrityError):
         held.find(edited, 1)
@@ -59,7 +59,7 @@ def test_a_key_pointed_at_another_external_key_has_no_backing_key_that_opens() -
 
 def test_a_forgotten_backing_key_is_gone_opened_or_not() -> None:
     held = BackingKeys(SAFE)
-    held.add(held.create(ORDINARY_KEY))
+    held.add(held.create(ORDINARY_KEY, at=5.0))
     assert held.find(ORDINARY_KEY, 1) is not None
     held.forget(ORDINARY_KEY.key_id)
     assert held.find(ORDINARY_KEY, 1) is None
@@ -69,7 +69,7 @@ def test_only_so_many_are_kept_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backing_keys, "OPENED_AT_MOST", 1)
     held = BackingKeys(SAFE)
     for key in (ORDINARY_KEY, EXTERNAL_KEY):
-        held.add(held.create(key))
+        held.add(held.create(key, at=5.0))
     first = held.find(ORDINARY_KEY, 1)
     assert held.find(ORDINARY_KEY, 1) is first
     held.find(EXTERNAL_KEY, 1)

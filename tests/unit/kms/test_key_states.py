@@ -25,12 +25,16 @@ OK = ""
 # The guide's table: operations, then what they say to Enabled, Disabled, PendingDeletion, Unavailable.
 GUIDE: list[tuple[str, str, str, str, str]] = [
     ("Encrypt Decrypt ReEncrypt GenerateDataKey GenerateDataKeyWithoutPlaintext", OK, DISABLED, PENDING, NOT_CONNECTED),
+    # For ordinary keys only, which are never unavailable; the others are refused before.
+    ("GenerateDataKeyPair GenerateDataKeyPairWithoutPlaintext", OK, DISABLED, PENDING, NOT_CONNECTED),
+    ("EnableKeyRotation DisableKeyRotation RotateKeyOnDemand", OK, DISABLED, PENDING, OK),
+    ("GetKeyRotationStatus ListKeyRotations", OK, OK, PENDING, OK),
     ("CreateGrant", OK, DISABLED, PENDING, OK),
     ("CancelKeyDeletion", NOT_PENDING, NOT_PENDING, OK, NOT_PENDING),
     ("ScheduleKeyDeletion CreateAlias TagResource UntagResource UpdateKeyDescription", OK, OK, PENDING, OK),
     ("EnableKey DisableKey UpdateAlias", OK, OK, PENDING, OK),
     ("DeleteAlias DescribeKey GetKeyPolicy PutKeyPolicy ListAliases ListGrants ListKeyPolicies", OK, OK, OK, OK),
-    ("ListResourceTags RetireGrant RevokeGrant", OK, OK, OK, OK),
+    ("ListResourceTags RetireGrant RevokeGrant GetKeyLastUsage", OK, OK, OK, OK),
 ]
 CELLS = [
     (operation, state, refusal)

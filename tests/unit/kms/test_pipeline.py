@@ -131,13 +131,14 @@ def test_a_body_that_is_not_json_is_refused(kms: RunningKms) -> None:
     assert (response.status, json.loads(response.body)["__type"]) == (400, "SerializationException")
 
 
-def test_every_operation_that_is_not_there_yet_says_so(kms: RunningKms) -> None:
-    required = {"KeyId": "x", "TagKeys": ["x"], "Message": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}
-    response = kms.answer(signed_request("Sign", required))
+def test_an_operation_that_a_newer_model_brings_is_refused_and_named() -> None:
+    async def unused(call: object, request: object) -> None: ...
+
+    response = answer_at_once(service(unused), "ListAliases")
     assert response.status == 400
     assert json.loads(response.body) == {
         "__type": "UnsupportedOperationException",
-        "message": "hyok does not have the operation Sign yet.",
+        "message": "hyok does not have the operation ListAliases yet.",
     }
 
 

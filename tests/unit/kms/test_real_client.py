@@ -63,8 +63,12 @@ def test_errors_arrive_as_the_client_s_own_exceptions(kms: RunningKms) -> None:
         aws.decrypt(CiphertextBlob=b"nonsense")
     with pytest.raises(aws.exceptions.NotFoundException, match="Invalid keyId 'nonsense'"):
         aws.describe_key(KeyId="nonsense")
-    with pytest.raises(ClientError, match="hyok does not have the operation CreateGrant yet"):
-        aws.create_grant(KeyId="x", GranteePrincipal="arn:aws:iam::123456789012:root", Operations=["Decrypt"])
+    with pytest.raises(ClientError, match="Grants must not contain only the CreateGrant operation"):
+        aws.create_grant(
+            KeyId=aws.create_key()["KeyMetadata"]["KeyId"],
+            GranteePrincipal="arn:aws:iam::123456789012:root",
+            Operations=["CreateGrant"],
+        )
 
 
 def test_lists_page_by_themselves(kms: RunningKms) -> None:

@@ -29,7 +29,7 @@ from tests.unit.kms.examples import EXTERNAL_KEY, ORDINARY_KEY
 from tests.unit.kms.running import ACCOUNT, REGION
 
 KEY = replace(ORDINARY_KEY, tags=(Tag("a", "1"), Tag("b", "")), description="ü")
-BACKING_KEY = SealedBackingKey(KEY.key_id, 1, b"sealed" * 10 + b"!")
+BACKING_KEY = SealedBackingKey(KEY.key_id, 1, b"sealed" * 10 + b"!", created_at=5.0, rotation_type=None)
 ALIAS = Alias(ACCOUNT, REGION, "alias/a", alias_arn(ACCOUNT, REGION, "alias/a"), KEY.key_id, 1.0, 1.0)
 
 
@@ -37,7 +37,7 @@ ALIAS = Alias(ACCOUNT, REGION, "alias/a", alias_arn(ACCOUNT, REGION, "alias/a"),
 def storage(tmp_path: Path) -> Iterator[Storage]:
     opened = open_storage(f"sqlite:///{tmp_path / 'kms.db'}", Side.KMS)
     with opened.transaction() as connection:
-        insert_key(connection, KEY, BACKING_KEY, at=5.0)
+        insert_key(connection, KEY, BACKING_KEY)
         insert_alias(connection, ALIAS)
     yield opened
     opened.close()
@@ -106,7 +106,7 @@ def test_deleted_material_is_nowhere_in_the_database_file(storage: Storage, tmp_
 
 def test_one_external_key_is_tied_once_whatever_the_memory_believes(storage: Storage) -> None:
     with pytest.raises(StorageError), storage.transaction() as connection:
-        insert_key(connection, EXTERNAL_KEY, BACKING_KEY, at=6.0)  # there is no such store
+        insert_key(connection, EXTERNAL_KEY, BACKING_KEY)  # there is no such store
     assert len(loaded(storage).keys) == 1
 
 
@@ -114,7 +114,7 @@ def test_an_alias_moves_from_the_key_it_is_known_to_point_at(storage: Storage) -
     other = replace(KEY, key_id=EXTERNAL_KEY.key_id, arn=EXTERNAL_KEY.arn)
     moved = ALIAS._replace(key_id=other.key_id, updated_at=6.0)
     with storage.transaction() as connection:
-        insert_key(connection, other, BACKING_KEY._replace(key_id=other.key_id), at=5.5)
+        insert_key(connection, other, BACKING_KEY._replace(key_id=other.key_id))
         update_alias(connection, moved, was=ALIAS)
     assert loaded(storage).aliases == (moved,)
     with pytest.raises(StaleMemoryError), storage.transaction() as connection:
@@ -139,7 +139,7 @@ def test_every_write_leaves_its_change(storage: Storage) -> None:
 
 def test_a_write_that_fails_leaves_nothing(storage: Storage) -> None:
     with pytest.raises(StorageError), storage.transaction() as connection:
-        insert_key(connection, replace(KEY, key_id="another", arn="another"), BACKING_KEY, at=6.0)
+        insert_key(connection, replace(KEY, key_id="another", arn="another"), BACKING_KEY)
     with storage.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(backing_keys)) == 1
     assert len(loaded(storage).keys) == 1

@@ -8,23 +8,22 @@ from typing import Final
 from hyok.kms import errors
 from hyok.kms.aliases import Aliases, check_alias_name
 from hyok.kms.call import Call
-from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
+from hyok.kms.key_access import KeyAccess
 from hyok.kms.key_names import ALIAS_PREFIX
-from hyok.kms.key_states import require_state
-from hyok.kms.keys import Keys
 from hyok.kms.operation import Input, Operation, Output
+from hyok.kms.pages import read_limit
 from hyok.kms.values import Alias, KmsKey
 
 _DEFAULT_LIMIT: Final = 50
+_MOST_LISTED: Final = 100
 
 
 class AliasOperations:
     """The operations on aliases. Only a key's id or ARN names it here, never another alias."""
 
-    def __init__(self, *, aliases: Aliases, keys: Keys, stores: CustomKeyStoreDirectory) -> None:
+    def __init__(self, *, aliases: Aliases, access: KeyAccess) -> None:
         self._aliases = aliases
-        self._keys = keys
-        self._stores = stores
+        self._access = access
 
     def operations(self) -> Mapping[str, Operation]:
         """Return the operations by their AWS names."""
@@ -39,14 +38,14 @@ class AliasOperations:
         """CreateAlias."""
         name: str = request["AliasName"]
         check_alias_name(name)
-        await self._aliases.create(call, name, self._target(call, request["TargetKeyId"]))
+        await self._aliases.create(call, name, self._target(call, request))
 
     async def update(self, call: Call, request: Input) -> None:
         """UpdateAlias: the alias points at another key from now on, whatever state the old one is in."""
         name: str = request["AliasName"]
         check_alias_name(name)
         self._aliases.find(call, name)
-        await self._aliases.move(call, name, self._target(call, request["TargetKeyId"]))
+        await self._aliases.move(call, name, self._target(call, request))
 
     async def delete(self, call: Call, request: Input) -> None:
         """DeleteAlias."""
@@ -56,21 +55,21 @@ class AliasOperations:
 
     async def list(self, call: Call, request: Input) -> Output:
         """ListAliases: of the account and Region, or of one key."""
-        key_id: str | None = request.get("KeyId")
-        limit: int = request.get("Limit", _DEFAULT_LIMIT)
+        limit = read_limit(request, default=_DEFAULT_LIMIT, most=_MOST_LISTED)
         marker: str | None = request.get("Marker")
-        if key_id is None:
+        if request.get("KeyId") is None:
             aliases, page = self._aliases.page(call, limit=limit, marker=marker)
         else:
-            key = self._keys.find_by_id(call, key_id)
+            key = self._access.find_by_id(call, request)
             aliases, page = self._aliases.page_of_key(call, key, limit=limit, marker=marker)
         return {"Aliases": [_entry(alias) for alias in aliases], **page.output()}
 
-    def _target(self, call: Call, name: str) -> KmsKey:
+    def _target(self, call: Call, request: Input) -> KmsKey:
+        name: str = request["TargetKeyId"]
         if name.startswith(ALIAS_PREFIX):
             raise errors.validation("Aliases must refer to keys. Not aliases")
-        key = self._keys.find_by_id(call, name)
-        require_state(call, key, self._stores)
+        key = self._access.find_by_id(call, request, "TargetKeyId")
+        self._access.require_state(call, key)
         return key
 
 

@@ -70,4 +70,5 @@ class CreateKey:
             external_key=wanted.external_key,
             policy=wanted.policy,
             tags=wanted.tags,
+            rotation=None,
         )

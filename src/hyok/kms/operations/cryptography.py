@@ -15,11 +15,10 @@ from hyok.kms import errors
 from hyok.kms.backing_keys import key_material_id
 from hyok.kms.call import Call
 from hyok.kms.ciphertext_blob import CiphertextBlob, MalformedBlobError, parse_blob
-from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
 from hyok.kms.double_encryption import DoubleEncryption
 from hyok.kms.encryption_context import canonical_context
-from hyok.kms.key_states import require_state
-from hyok.kms.keys import Keys
+from hyok.kms.key_access import KeyAccess
+from hyok.kms.last_usage import LastUsages
 from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.values import KmsKey
 
@@ -38,10 +37,10 @@ class _Source(NamedTuple):
 class Cryptography:
     """The operations that encrypt and decrypt what a caller brings."""
 
-    def __init__(self, *, keys: Keys, encryption: DoubleEncryption, stores: CustomKeyStoreDirectory) -> None:
-        self._keys = keys
+    def __init__(self, *, access: KeyAccess, encryption: DoubleEncryption, usages: LastUsages) -> None:
+        self._access = access
         self._encryption = encryption
-        self._stores = stores
+        self._usages = usages
 
     def operations(self) -> Mapping[str, Operation]:
         """Return the operations by their AWS names."""
@@ -49,15 +48,15 @@ class Cryptography:
 
     async def encrypt(self, call: Call, request: Input) -> Output:
         """Encrypt."""
-        name: str = request["KeyId"]
         plaintext: bytes = request["Plaintext"]
         context = canonical_context(request.get("EncryptionContext"))
-        key = self._keys.find(call, name)
+        key = self._access.find(call, request)
         _require_symmetric(request.get("EncryptionAlgorithm"))
-        require_state(call, key, self._stores)
+        self._access.require_state(call, key)
         if request.get("DryRun"):
             raise errors.dry_run()
         blob = await self._encryption.seal(call, key, plaintext, context)
+        self._usages.record(call, key)
         return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": _ALGORITHM}
 
     async def decrypt(self, call: Call, request: Input) -> Output:
@@ -66,10 +65,11 @@ class Cryptography:
         context = canonical_context(request.get("EncryptionContext"))
         source = self._find_source(call, request, "KeyId")
         _require_symmetric(request.get("EncryptionAlgorithm"))
-        require_state(call, source.key, self._stores)
+        self._access.require_state(call, source.key)
         if source.blob is None or request.get("DryRun"):
             raise errors.dry_run()
         plaintext = await self._encryption.open(call, source.key, source.blob, context)
+        self._usages.record(call, source.key)
         return {
             "KeyId": source.key.arn,
             "Plaintext": plaintext,
@@ -82,16 +82,19 @@ class Cryptography:
         source_context = canonical_context(request.get("SourceEncryptionContext"))
         destination_context = canonical_context(request.get("DestinationEncryptionContext"))
         source = self._find_source(call, request, "SourceKeyId")
-        destination = self._keys.find(call, request["DestinationKeyId"])
+        destination = self._access.find(call, request, "DestinationKeyId")
         _require_symmetric(request.get("SourceEncryptionAlgorithm"))
         _require_symmetric(request.get("DestinationEncryptionAlgorithm"))
-        require_state(call, source.key, self._stores)
-        require_state(call, destination, self._stores)
+        self._access.require_state(call, source.key)
+        self._access.require_state(call, destination)
         if source.blob is None or request.get("DryRun"):
             raise errors.dry_run()
         plaintext = await self._encryption.open(call, source.key, source.blob, source_context)
+        blob = await self._encryption.seal(call, destination, plaintext, destination_context)
+        self._usages.record(call, source.key)
+        self._usages.record(call, destination)
         return {
-            "CiphertextBlob": await self._encryption.seal(call, destination, plaintext, destination_context),
+            "CiphertextBlob": blob,
             "SourceKeyId": source.key.arn,
             "KeyId": destination.arn,
             "SourceEncryptionAlgorithm": _ALGORITHM,
@@ -107,19 +110,17 @@ class Cryptography:
         if _ignores_ciphertext(request):
             if name is None:
                 raise errors.validation(f"{key_member} is required with the DryRun modifier {_IGNORE_CIPHERTEXT}.")
-            return _Source(self._keys.find(call, name), None)
+            return _Source(self._access.find(call, request, key_member), None)
         if ciphertext is None:
             raise null_member_error("CiphertextBlob")
-        named = None if name is None else self._keys.find(call, name)
+        named = None if name is None else self._access.look_up(call, name)
         try:
             blob = parse_blob(ciphertext)
         except MalformedBlobError as error:
             raise errors.invalid_ciphertext() from error
         if named is not None and named.key_id != blob.key_id:
             raise errors.incorrect_key()
-        key = self._keys.find_named_in_blob(call, account=blob.account, key_id=blob.key_id)
-        if key is None:
-            raise errors.ciphertext_of_unknown_key()
+        key = self._access.find_named_in_blob(call, request, account=blob.account, key_id=blob.key_id)
         return _Source(key, blob)
 
 

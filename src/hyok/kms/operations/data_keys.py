@@ -14,11 +14,10 @@ from hyok.kms.call import Call
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
 from hyok.kms.double_encryption import DoubleEncryption
 from hyok.kms.encryption_context import canonical_context
-from hyok.kms.key_states import require_state
-from hyok.kms.keys import Keys
+from hyok.kms.key_access import KeyAccess
+from hyok.kms.last_usage import LastUsages
 from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.operations.cryptography import refuse_recipient, shown_material_id
-from hyok.kms.values import KmsKey
 
 _DATA_KEY_BYTES: Final[Mapping[str, int]] = {"AES_128": 16, "AES_256": 32}
 
@@ -26,9 +25,17 @@ _DATA_KEY_BYTES: Final[Mapping[str, int]] = {"AES_128": 16, "AES_256": 32}
 class DataKeys:
     """The operations that make random bytes, wrapped under a KMS key or bare."""
 
-    def __init__(self, *, keys: Keys, encryption: DoubleEncryption, stores: CustomKeyStoreDirectory) -> None:
-        self._keys = keys
+    def __init__(
+        self,
+        *,
+        access: KeyAccess,
+        encryption: DoubleEncryption,
+        usages: LastUsages,
+        stores: CustomKeyStoreDirectory,
+    ) -> None:
+        self._access = access
         self._encryption = encryption
+        self._usages = usages
         self._stores = stores
 
     def operations(self) -> Mapping[str, Operation]:
@@ -63,8 +70,8 @@ class DataKeys:
     async def _generate(self, call: Call, request: Input, *, shows_plaintext: bool) -> Output:
         size = _data_key_bytes(request)
         context = canonical_context(request.get("EncryptionContext"))
-        key: KmsKey = self._keys.find(call, request["KeyId"])
-        require_state(call, key, self._stores)
+        key = self._access.find(call, request)
+        self._access.require_state(call, key)
         if request.get("DryRun"):
             raise errors.dry_run()
         data_key = os.urandom(size)
@@ -75,6 +82,7 @@ class DataKeys:
         }
         if shows_plaintext:
             output["Plaintext"] = data_key
+        self._usages.record(call, key)
         return output
 
 

@@ -1,4 +1,4 @@
-"""DescribeKey, ListKeys and the operations that change a key's state or description."""
+"""DescribeKey, GetKeyLastUsage, ListKeys and the operations that change a key's state or description."""
 
 from __future__ import annotations
 
@@ -10,29 +10,41 @@ from hyok.clock import Clock
 from hyok.kms import errors
 from hyok.kms.call import Call
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
+from hyok.kms.key_access import KeyAccess
 from hyok.kms.key_metadata import key_metadata
-from hyok.kms.key_states import require_state
-from hyok.kms.keys import Keys
+from hyok.kms.keys import SECONDS_PER_DAY, Keys
+from hyok.kms.last_usage import LastUsages
 from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.values import KeyState, KmsKey
 
 _DEFAULT_LIMIT: Final = 100
-_SECONDS_PER_DAY: Final = 86_400
-_WINDOW_DAYS: Final = (7, 30)
+_LEAST_WINDOW_DAYS: Final = 7
+_MOST_WINDOW_DAYS: Final = 30
 
 
 class KeyOperations:
-    """The operations on keys that exist. Deletion dates come from the deletion schedule's clock."""
+    """The operations on keys that exist. Deletion dates come from the key schedule's clock."""
 
-    def __init__(self, *, keys: Keys, stores: CustomKeyStoreDirectory, deletion_clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        keys: Keys,
+        access: KeyAccess,
+        stores: CustomKeyStoreDirectory,
+        usages: LastUsages,
+        schedule_clock: Clock,
+    ) -> None:
         self._keys = keys
+        self._access = access
         self._stores = stores
-        self._deletion_clock = deletion_clock
+        self._usages = usages
+        self._schedule_clock = schedule_clock
 
     def operations(self) -> Mapping[str, Operation]:
         """Return the operations by their AWS names."""
         return {
             "DescribeKey": self.describe,
+            "GetKeyLastUsage": self.get_last_usage,
             "ListKeys": self.list,
             "EnableKey": self.enable,
             "DisableKey": self.disable,
@@ -43,8 +55,26 @@ class KeyOperations:
 
     async def describe(self, call: Call, request: Input) -> Output:
         """DescribeKey: takes aliases too, and never asks the proxy."""
-        name: str = request["KeyId"]
-        return {"KeyMetadata": key_metadata(self._keys.find(call, name), self._stores)}
+        key = self._access.find(call, request)
+        self._access.require_state(call, key)
+        return {"KeyMetadata": key_metadata(key, self._stores)}
+
+    async def get_last_usage(self, call: Call, request: Input) -> Output:
+        """GetKeyLastUsage: the last successful cryptographic operation since this service started."""
+        key = self._access.find_by_id(call, request)
+        self._access.require_state(call, key)
+        last = self._usages.of(key)
+        usage = (
+            {}
+            if last is None
+            else {"Operation": last.operation, "Timestamp": round(last.at, 3), "KmsRequestId": last.request_id}
+        )
+        return {
+            "KeyId": key.key_id,
+            "KeyLastUsage": usage,
+            "TrackingStartDate": max(key.created_at, self._usages.started_at),
+            "KeyCreationDate": key.created_at,
+        }
 
     async def list(self, call: Call, request: Input) -> Output:
         """ListKeys."""
@@ -67,9 +97,11 @@ class KeyOperations:
 
     async def schedule_deletion(self, call: Call, request: Input) -> Output:
         """ScheduleKeyDeletion: the key is of no use from the answer on, and can be saved until its date."""
-        days: int = request.get("PendingWindowInDays", _WINDOW_DAYS[1])
-        _check_window(days)
-        date = round(self._deletion_clock.now() + days * _SECONDS_PER_DAY, 3)
+        # The service model allows 1 to 365 days.
+        days: int = request.get("PendingWindowInDays", _MOST_WINDOW_DAYS)
+        if not _LEAST_WINDOW_DAYS <= days <= _MOST_WINDOW_DAYS:
+            raise errors.out_of_range("pendingWindowInDays", days, least=_LEAST_WINDOW_DAYS, most=_MOST_WINDOW_DAYS)
+        date = round(self._schedule_clock.now() + days * SECONDS_PER_DAY, 3)
         key = await self._change(
             call, request, lambda key: replace(key, state=KeyState.PENDING_DELETION, deletion_date=date)
         )
@@ -87,23 +119,7 @@ class KeyOperations:
 
     async def _change(self, call: Call, request: Input, change: Callable[[KmsKey], KmsKey]) -> KmsKey:
         def change_if_allowed(key: KmsKey) -> KmsKey:
-            require_state(call, key, self._stores)
+            self._access.require_state(call, key)
             return change(key)
 
-        name: str = request["KeyId"]
-        return await self._keys.change(self._keys.find_by_id(call, name), change_if_allowed)
-
-
-def _check_window(days: int) -> None:
-    """Refuse what the service refuses; the service model allows 1 to 365."""
-    least, most = _WINDOW_DAYS
-    if days < least:
-        bound = f"greater than or equal to {least}"
-    elif days > most:
-        bound = f"less than or equal to {most}"
-    else:
-        return
-    raise errors.validation(
-        f"1 validation error detected: Value '{days}' at 'pendingWindowInDays' failed to satisfy constraint: "
-        f"Member must have value {bound}"
-    )
+        return await self._keys.change(self._access.find_by_id(call, request), change_if_allowed)

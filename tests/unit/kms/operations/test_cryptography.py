@@ -309,9 +309,13 @@ def test_a_recipient_is_refused_not_ignored(kms: RunningKms) -> None:
         kms.call("Decrypt", {"CiphertextBlob": blob, "Recipient": recipient})
 
 
-def test_grant_tokens_are_accepted(kms: RunningKms, arn: str) -> None:
+def test_grant_tokens_are_accepted_if_they_are_tokens(kms: RunningKms, arn: str) -> None:
     blob = encrypt(kms, arn, GrantTokens=[])
-    assert kms.call("Decrypt", {"CiphertextBlob": blob, "GrantTokens": ["token"]})["Plaintext"] == b"plaintext"
+    grant = {"KeyId": arn, "GranteePrincipal": "arn:aws:iam::123456789012:user/x", "Operations": ["Decrypt"]}
+    token = kms.call("CreateGrant", grant)["GrantToken"]
+    assert kms.call("Decrypt", {"CiphertextBlob": blob, "GrantTokens": [token]})["Plaintext"] == b"plaintext"
+    with pytest.raises(AwsError, match="InvalidGrantTokenException"):
+        kms.call("Decrypt", {"CiphertextBlob": blob, "GrantTokens": [token, "token"]})
 
 
 def test_a_context_too_large_for_a_proxy_is_refused_for_every_key(kms: RunningKms, arn: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from hyok.awsjson.errors import AwsError
 from hyok.kms.connection_state import ConnectionState
+from hyok.kms.external_failures import ExternalFailure
 from tests.unit.kms.running import OTHER_REGION, RunningKms
 
 DAY = 86_400
@@ -61,12 +62,12 @@ def test_a_description_is_replaced(kms: RunningKms) -> None:
 
 def test_a_scheduled_deletion_tells_its_date_by_its_own_clock(kms: RunningKms) -> None:
     arn = kms.create_key()
-    kms.deletion_clock.advance(365 * DAY)
+    kms.schedule_clock.advance(365 * DAY)
     answer = kms.call("ScheduleKeyDeletion", {"KeyId": arn, "PendingWindowInDays": 7})
     assert answer["KeyId"] == arn
     assert answer["KeyState"] == "PendingDeletion"
     assert answer["PendingWindowInDays"] == 7
-    assert answer["DeletionDate"] == pytest.approx(kms.deletion_clock.now() + 7 * DAY, abs=60)
+    assert answer["DeletionDate"] == pytest.approx(kms.schedule_clock.now() + 7 * DAY, abs=60)
     metadata = kms.call("DescribeKey", {"KeyId": arn})["KeyMetadata"]
     assert (metadata["KeyState"], metadata["DeletionDate"]) == ("PendingDeletion", answer["DeletionDate"])
 
@@ -74,7 +75,7 @@ def test_a_scheduled_deletion_tells_its_date_by_its_own_clock(kms: RunningKms) -
 def test_a_deletion_waits_thirty_days_unless_told(kms: RunningKms) -> None:
     answer = kms.call("ScheduleKeyDeletion", {"KeyId": kms.create_key()})
     assert answer["PendingWindowInDays"] == 30
-    assert answer["DeletionDate"] == pytest.approx(kms.deletion_clock.now() + 30 * DAY, abs=60)
+    assert answer["DeletionDate"] == pytest.approx(kms.schedule_clock.now() + 30 * DAY, abs=60)
 
 
 @pytest.mark.parametrize(
@@ -141,3 +142,29 @@ def test_keys_are_listed_in_pages(kms: RunningKms) -> None:
 def test_a_marker_that_no_page_gave_is_refused(kms: RunningKms) -> None:
     with pytest.raises(AwsError, match="InvalidMarkerException"):
         kms.call("ListKeys", {"Marker": "!"})
+
+
+def test_the_last_use_of_a_key_is_known(kms: RunningKms) -> None:
+    arn = kms.create_key()
+    unused = kms.call("GetKeyLastUsage", {"KeyId": arn})
+    assert unused["KeyLastUsage"] == {}
+    created = kms.find(arn).created_at
+    assert unused["TrackingStartDate"] == unused["KeyCreationDate"] == created
+    blob = kms.call("Encrypt", {"KeyId": arn, "Plaintext": b"x"})["CiphertextBlob"]
+    other = kms.create_key()
+    kms.call("ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": other})
+    for key in (arn, other):
+        usage = kms.call("GetKeyLastUsage", {"KeyId": key})["KeyLastUsage"]
+        assert usage["Operation"] == "ReEncrypt"
+        assert usage["Timestamp"] >= created
+        assert len(usage["KmsRequestId"]) == 36
+
+
+def test_a_use_that_failed_is_none(kms: RunningKms) -> None:
+    arn = kms.create_external_key()
+    kms.external_keys.failure = ExternalFailure.THROTTLED
+    with pytest.raises(AwsError):
+        kms.call("Encrypt", {"KeyId": arn, "Plaintext": b"x"})
+    with pytest.raises(AwsError, match="DryRunOperationException"):
+        kms.call("Encrypt", {"KeyId": arn, "Plaintext": b"x", "DryRun": True})
+    assert kms.call("GetKeyLastUsage", {"KeyId": arn})["KeyLastUsage"] == {}

@@ -1,4 +1,4 @@
-"""Scheduled deletion: when its date has come, a key goes for good, with its aliases and all its material."""
+"""What happens to keys by itself: when its date has come, one goes for good, another gets fresh material."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SECONDS_BETWEEN_LOOKS: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class DeletionSchedule:
-    """Deletes keys by a clock of its own, which nothing but the process that made it can move."""
+class KeySchedule:
+    """Deletes and rotates keys by a clock of its own, which nothing but the process that made it can move."""
 
     def __init__(self, keys: Keys, clock: Clock) -> None:
         self._keys = keys
@@ -31,11 +31,19 @@ class DeletionSchedule:
             _log.info("deleted %s for good, as scheduled", key.arn)
         return deleted
 
+    async def rotate_due(self) -> Sequence[KmsKey]:
+        """Rotate all keys whose date has passed by this schedule's clock, and return them as they were."""
+        rotated = await self._keys.rotate_due(self._clock.now())
+        for key in rotated:
+            _log.info("rotated %s, as scheduled", key.arn)
+        return rotated
+
     async def run(self) -> None:
-        """Go on deleting what is due, until cancelled. A storage that fails is tried again."""
+        """Go on with what is due, until cancelled. A storage that fails is tried again."""
         while True:
             try:
                 await self.delete_due()
+                await self.rotate_due()
             except HyokError as error:
-                _log.error("scheduled deletion failed and is tried again: %s", error)
+                _log.error("a scheduled deletion or rotation failed and is tried again: %s", error)
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hyok.awsjson.errors import AwsError
-from hyok.kms import deletion
+from hyok.kms import schedule
 from hyok.kms.keys import Keys
 from hyok.storage.errors import StorageError
 from tests.unit.kms.running import XKS_KEY_ID, RunningKms, running_kms
@@ -17,11 +17,11 @@ DAY = 86_400
 def test_a_key_lives_until_its_date_and_not_longer(kms: RunningKms) -> None:
     arn = kms.create_key()
     kms.call("ScheduleKeyDeletion", {"KeyId": arn, "PendingWindowInDays": 7})
-    kms.deletion_clock.advance(7 * DAY - 60)
-    assert kms.run(kms.deletion.delete_due()) == []
+    kms.schedule_clock.advance(7 * DAY - 60)
+    assert kms.run(kms.schedule.delete_due()) == []
     assert kms.find(arn).arn == arn
-    kms.deletion_clock.advance(61)
-    assert [key.arn for key in kms.run(kms.deletion.delete_due())] == [arn]
+    kms.schedule_clock.advance(61)
+    assert [key.arn for key in kms.run(kms.schedule.delete_due())] == [arn]
     with pytest.raises(AwsError, match=f"NotFoundException: Key '{arn}' does not exist"):
         kms.call("DescribeKey", {"KeyId": arn})
 
@@ -30,8 +30,8 @@ def test_a_deletion_that_was_cancelled_does_not_happen(kms: RunningKms) -> None:
     arn = kms.create_key()
     kms.call("ScheduleKeyDeletion", {"KeyId": arn, "PendingWindowInDays": 7})
     kms.call("CancelKeyDeletion", {"KeyId": arn})
-    kms.deletion_clock.advance(8 * DAY)
-    assert kms.run(kms.deletion.delete_due()) == []
+    kms.schedule_clock.advance(8 * DAY)
+    assert kms.run(kms.schedule.delete_due()) == []
     assert kms.call("DescribeKey", {"KeyId": arn})["KeyMetadata"]["KeyState"] == "Disabled"
 
 
@@ -76,8 +76,8 @@ def test_the_schedule_goes_on_after_a_storage_that_failed(
 ) -> None:
     arn = kms.create_key()
     kms.call("ScheduleKeyDeletion", {"KeyId": arn, "PendingWindowInDays": 7})
-    kms.deletion_clock.advance(8 * DAY)
-    monkeypatch.setattr(deletion, "SECONDS_BETWEEN_LOOKS", 0.01)
+    kms.schedule_clock.advance(8 * DAY)
+    monkeypatch.setattr(schedule, "SECONDS_BETWEEN_LOOKS", 0.01)
     looks: list[float] = []
     delete_due = Keys.delete_due
 
@@ -91,7 +91,7 @@ def test_the_schedule_goes_on_after_a_storage_that_failed(
 
     async def run_for_a_while() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(kms.deletion.run(), 0.2)
+            await asyncio.wait_for(kms.schedule.run(), 0.2)
 
     kms.run(run_for_a_while())
     assert "the disk is full" in caplog.text

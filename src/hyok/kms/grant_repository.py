@@ -1,0 +1,82 @@
+"""Grants in the KMS side's storage: all SQL about them. Each write leaves its entry in the change log."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select
+
+from hyok.kms.grant_values import Grant, GrantConstraints, GrantPrincipal
+from hyok.storage.changes import ChangeKind, record_change
+from hyok.storage.schema import grants, keys
+
+
+def load_grants(connection: Connection) -> tuple[Grant, ...]:
+    """Read all grants, once, at start. Sorted by id, because sorted lists are made of them."""
+    rows = connection.execute(
+        select(grants, keys.c.arn.label("key_arn"))
+        .join(keys, keys.c.key_id == grants.c.key_id)
+        .order_by(grants.c.grant_id)
+    )
+    return tuple(_grant_of(row) for row in rows.mappings())
+
+
+def insert_grant(connection: Connection, grant: Grant) -> None:
+    """Write a new grant. StorageError if its key is gone."""
+    connection.execute(insert(grants), _row_of(grant))
+    _record(connection, grant, at=grant.created_at)
+
+
+def delete_grant(connection: Connection, grant: Grant, *, at: float) -> None:
+    """Delete a grant; that another process has done so already does no harm."""
+    connection.execute(delete(grants).where(grants.c.grant_id == grant.grant_id))
+    _record(connection, grant, at=at)
+
+
+def _record(connection: Connection, grant: Grant, *, at: float) -> None:
+    record_change(connection, ChangeKind.GRANT, f"{grant.key_id}/{grant.grant_id}", at=at)
+
+
+def _row_of(grant: Grant) -> dict[str, object]:
+    grantee, grantee_service = _columns_of(grant.grantee)
+    retiring, retiring_service = _columns_of(grant.retiring)
+    return {
+        "grant_id": grant.grant_id,
+        "key_id": grant.key_id,
+        "name": grant.name,
+        "grantee_principal": grantee,
+        "grantee_service_principal": grantee_service,
+        "retiring_principal": retiring,
+        "retiring_service_principal": retiring_service,
+        "issuing_account": grant.issuing_account,
+        "operations": list(grant.operations),
+        "constraints": grant.constraints._asdict(),
+        "created_at": grant.created_at,
+    }
+
+
+def _grant_of(row: RowMapping) -> Grant:
+    has_retiring = row["retiring_principal"] or row["retiring_service_principal"]
+    return Grant(
+        grant_id=row["grant_id"],
+        key_id=row["key_id"],
+        key_arn=row["key_arn"],
+        name=row["name"],
+        grantee=_principal_of(row, "grantee"),
+        retiring=_principal_of(row, "retiring") if has_retiring else None,
+        issuing_account=row["issuing_account"],
+        operations=tuple(row["operations"]),
+        constraints=GrantConstraints(**row["constraints"]),
+        created_at=row["created_at"],
+    )
+
+
+def _columns_of(principal: GrantPrincipal | None) -> tuple[str | None, str | None]:
+    if principal is None:
+        return None, None
+    return (None, principal.name) if principal.is_service else (principal.name, None)
+
+
+def _principal_of(row: RowMapping, role: str) -> GrantPrincipal:
+    service = row[f"{role}_service_principal"]
+    if service is not None:
+        return GrantPrincipal(service, is_service=True)
+    return GrantPrincipal(row[f"{role}_principal"], is_service=False)
