@@ -131,14 +131,6 @@ def test_a_rotated_external_key_still_opens_what_its_older_versions_sealed(prote
     assert kms.decrypt(CiphertextBlob=new)["Plaintext"] == b"after"
 
 
-def test_an_operation_that_is_not_there_yet_says_so_in_a_well_formed_error(protected: Protected) -> None:
-    with pytest.raises(ClientError) as raised:
-        protected.kms.generate_mac(KeyId=protected.key_id, Message=b"x", MacAlgorithm="HMAC_SHA_256")
-    code, message, status = refusal(raised.value)
-    assert (code, status) == ("UnsupportedOperationException", 400)
-    assert "GenerateMac" in message
-
-
 def test_sts_tells_who_calls_on_the_same_port(protected: Protected) -> None:
     identity = protected.deployment.client("sts", access_key_id="111122223333").get_caller_identity()
     assert identity["Account"] == "111122223333"
