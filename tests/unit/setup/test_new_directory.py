@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hyok.setup.new_directory import new_directory
 from hyok.errors import OperatorError
+from hyok.setup.new_directory import new_directory
 
 
 def fill(draft: Path) -> None:
