@@ -10,10 +10,10 @@ from hyok.clock import Deadline, deadline_in
 from hyok.errors import NotDoneError
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyUsage, ManagedKey
+from hyok.keymanagers.tasks import OwnTasks
 from hyok.keymanagers.transit.api import TransitApi
 from hyok.keymanagers.transit.keys import KEY_TYPE, why_unsupported
 from hyok.keymanagers.transit.setup import TransitSetup, is_key_name
-from hyok.keymanagers.transit.tasks import OwnTasks
 from hyok.keymanagers.transit.wire import KeyProperties
 
 CALL_SECONDS: Final = 30.0

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import Sealed
+from hyok.keymanagers.tasks import OwnTasks
 from hyok.keymanagers.transit.client import Request, TransitClient
 from hyok.keymanagers.transit.session import Session
 from hyok.keymanagers.transit.setup import TransitSetup, is_key_name
-from hyok.keymanagers.transit.tasks import OwnTasks
 from hyok.keymanagers.transit.wire import (
     Answer,
     DecryptItem,

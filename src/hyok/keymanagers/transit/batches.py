@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
-from hyok.keymanagers.transit.tasks import OwnTasks, fail_at
+from hyok.keymanagers.tasks import OwnTasks, fail_at
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from hyok.clock import Deadline, deadline_in
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyDescription, KeyUsage, KeyVersion
+from hyok.keymanagers.tasks import OwnTasks, result_by
 from hyok.keymanagers.transit.api import TransitApi
-from hyok.keymanagers.transit.tasks import OwnTasks, result_by
 from hyok.keymanagers.transit.wire import KeyProperties
 
 KEY_TYPE: Final = "aes256-gcm96"

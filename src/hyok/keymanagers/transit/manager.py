@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
 from hyok.keymanagers.interface import KeyDescription, KeyVersion, MemberHealth, Sealed
+from hyok.keymanagers.tasks import OwnTasks, result_by
 from hyok.keymanagers.transit.api import TransitApi
 from hyok.keymanagers.transit.batches import DEFAULT_LIMITS, Batches, BatchLimits
 from hyok.keymanagers.transit.ciphertext import IV_BYTES, TAG_BYTES, compose_ciphertext
 from hyok.keymanagers.transit.health import check_servers
 from hyok.keymanagers.transit.keys import KeyBook
 from hyok.keymanagers.transit.setup import TransitSetup
-from hyok.keymanagers.transit.tasks import OwnTasks, result_by
 from hyok.keymanagers.transit.wire import DecryptItem, EncryptItem
 
 

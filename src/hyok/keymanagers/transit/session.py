@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 from hyok.clock import NO_DEADLINE, Deadline, deadline_in
 from hyok.keymanagers.errors import KeyManagerError
+from hyok.keymanagers.tasks import OwnTasks, SharedWork
 from hyok.keymanagers.transit.client import Request, TransitClient
 from hyok.keymanagers.transit.logins import log_in
 from hyok.keymanagers.transit.setup import Login
-from hyok.keymanagers.transit.tasks import OwnTasks, SharedWork
 from hyok.keymanagers.transit.wire import TokenLease, decode_login, decode_token
 from hyok.secret import Secret
 

@@ -93,4 +93,4 @@ def fail_at(deadline: Deadline, future: asyncio.Future[T]) -> asyncio.TimerHandl
 
 def _time_out(future: asyncio.Future[T]) -> None:
     if not future.done():
-        future.set_exception(KeyManagerError(KeyManagerFailure.TIMED_OUT, "no answer of Transit by the deadline"))
+        future.set_exception(KeyManagerError(KeyManagerFailure.TIMED_OUT, "no answer by the deadline"))
