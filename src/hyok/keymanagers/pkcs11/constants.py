@@ -1,0 +1,121 @@
+"""The numbers of PKCS#11 that are used here, by their names in the standard (PKCS#11 2.40 and 3.0, `pkcs11t.h`)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+
+class ReturnCode(IntEnum):
+    """What a function returns (CK_RV)."""
+
+    CKR_OK = 0x00
+    CKR_HOST_MEMORY = 0x02
+    CKR_SLOT_ID_INVALID = 0x03
+    CKR_GENERAL_ERROR = 0x05
+    CKR_FUNCTION_FAILED = 0x06
+    CKR_ARGUMENTS_BAD = 0x07
+    CKR_CANT_LOCK = 0x0A
+    CKR_ATTRIBUTE_READ_ONLY = 0x10
+    CKR_ATTRIBUTE_SENSITIVE = 0x11
+    CKR_ATTRIBUTE_TYPE_INVALID = 0x12
+    CKR_ATTRIBUTE_VALUE_INVALID = 0x13
+    CKR_ACTION_PROHIBITED = 0x1B
+    CKR_DATA_INVALID = 0x20
+    CKR_DATA_LEN_RANGE = 0x21
+    CKR_DEVICE_ERROR = 0x30
+    CKR_DEVICE_MEMORY = 0x31
+    CKR_DEVICE_REMOVED = 0x32
+    CKR_ENCRYPTED_DATA_INVALID = 0x40
+    CKR_ENCRYPTED_DATA_LEN_RANGE = 0x41
+    CKR_AEAD_DECRYPT_FAILED = 0x42
+    CKR_FUNCTION_CANCELED = 0x50
+    CKR_FUNCTION_NOT_SUPPORTED = 0x54
+    CKR_KEY_HANDLE_INVALID = 0x60
+    CKR_KEY_SIZE_RANGE = 0x62
+    CKR_KEY_TYPE_INCONSISTENT = 0x63
+    CKR_KEY_FUNCTION_NOT_PERMITTED = 0x68
+    CKR_MECHANISM_INVALID = 0x70
+    CKR_MECHANISM_PARAM_INVALID = 0x71
+    CKR_OBJECT_HANDLE_INVALID = 0x82
+    CKR_OPERATION_ACTIVE = 0x90
+    CKR_OPERATION_NOT_INITIALIZED = 0x91
+    CKR_PIN_INCORRECT = 0xA0
+    CKR_PIN_INVALID = 0xA1
+    CKR_PIN_LEN_RANGE = 0xA2
+    CKR_PIN_EXPIRED = 0xA3
+    CKR_PIN_LOCKED = 0xA4
+    CKR_SESSION_CLOSED = 0xB0
+    CKR_SESSION_COUNT = 0xB1
+    CKR_SESSION_HANDLE_INVALID = 0xB3
+    CKR_SESSION_PARALLEL_NOT_SUPPORTED = 0xB4
+    CKR_SESSION_READ_ONLY = 0xB5
+    CKR_SIGNATURE_INVALID = 0xC0
+    CKR_TEMPLATE_INCOMPLETE = 0xD0
+    CKR_TEMPLATE_INCONSISTENT = 0xD1
+    CKR_TOKEN_NOT_PRESENT = 0xE0
+    CKR_TOKEN_NOT_RECOGNIZED = 0xE1
+    CKR_TOKEN_WRITE_PROTECTED = 0xE2
+    CKR_USER_ALREADY_LOGGED_IN = 0x100
+    CKR_USER_NOT_LOGGED_IN = 0x101
+    CKR_USER_PIN_NOT_INITIALIZED = 0x102
+    CKR_USER_TYPE_INVALID = 0x103
+    CKR_USER_TOO_MANY_TYPES = 0x105
+    CKR_BUFFER_TOO_SMALL = 0x150
+    CKR_CRYPTOKI_NOT_INITIALIZED = 0x190
+    CKR_CRYPTOKI_ALREADY_INITIALIZED = 0x191
+
+
+def name_return_code(code: int) -> str:
+    """Return the code's name, or the number as the vendor's documentation would write it."""
+    try:
+        return ReturnCode(code).name
+    except ValueError:
+        return f"return code 0x{code:08X}"
+
+
+class AttributeType(IntEnum):
+    """What an object has (CK_ATTRIBUTE_TYPE)."""
+
+    CKA_CLASS = 0x000
+    CKA_TOKEN = 0x001
+    CKA_PRIVATE = 0x002
+    CKA_LABEL = 0x003
+    CKA_KEY_TYPE = 0x100
+    CKA_ID = 0x102
+    CKA_SENSITIVE = 0x103
+    CKA_ENCRYPT = 0x104
+    CKA_DECRYPT = 0x105
+    CKA_WRAP = 0x106
+    CKA_UNWRAP = 0x107
+    CKA_SIGN = 0x108
+    CKA_VERIFY = 0x10A
+    CKA_VALUE_LEN = 0x161
+    CKA_EXTRACTABLE = 0x162
+
+
+CKO_SECRET_KEY: Final = 0x04
+CKK_DES3: Final = 0x15
+CKK_AES: Final = 0x1F
+CKM_AES_KEY_GEN: Final = 0x1080
+CKM_AES_GCM: Final = 0x1087
+CKU_USER: Final = 1
+
+CKF_OS_LOCKING_OK: Final = 0x02
+"""Of C_Initialize: threads are used, and the system's mutexes do."""
+CKF_RW_SESSION: Final = 0x02
+CKF_SERIAL_SESSION: Final = 0x04
+
+CKF_LOGIN_REQUIRED: Final = 0x0004
+CKF_PROTECTED_AUTHENTICATION_PATH: Final = 0x0100
+"""Of a token: the PIN is entered at the device, not given to C_Login."""
+CKF_TOKEN_INITIALIZED: Final = 0x0400
+CKF_USER_PIN_FINAL_TRY: Final = 0x2_0000
+CKF_USER_PIN_LOCKED: Final = 0x4_0000
+
+UNAVAILABLE_INFORMATION: Final = 2 ** (8 * 8) - 1
+"""The length of an attribute that the object does not have or does not show (CK_UNAVAILABLE_INFORMATION)."""
+
+AES_256_BYTES: Final = 32
+TAG_BYTES: Final = 16
+TAG_BITS: Final = 128
