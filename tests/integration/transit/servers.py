@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
+import socket
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,10 +34,11 @@ class Answer(NamedTuple):
 class Server:
     """A server that runs, and the root token and unseal key to run it with."""
 
-    def __init__(self, port: int, authority: trustme.CA) -> None:
-        self.port = port
+    def __init__(self, running: _Running, authority: trustme.CA) -> None:
+        self._running = running
+        self.port = running.port
         self.authority = authority
-        self.address = f"https://localhost:{port}"
+        self.address = f"https://localhost:{self.port}"
         self.root_token = ""
         self.unseal_key = ""
         self._tls = ssl.create_default_context()
@@ -74,12 +77,31 @@ class Server:
         """Seal: the server forgets how to read its storage."""
         self.do("POST", "sys/seal", {})
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the server's process stand still: it takes connections, as the kernel does that, and answers nothing."""
+        self._running.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._running.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Let the server be gone for good."""
+        self._running.process.kill()
+        self._running.process.wait()
+
     def initialize(self) -> None:
         """Make a root token and an unseal key of one share, and unseal."""
         answer = self.ask("POST", "/v1/sys/init", {"secret_shares": 1, "secret_threshold": 1})
         assert answer.status == 200, answer
         self.root_token, self.unseal_key = answer.body["root_token"], answer.body["keys"][0]
         self.unseal()
+
+
+class _Running(NamedTuple):
+    process: subprocess.Popen[Any]
+    port: int
 
 
 @contextmanager
@@ -92,15 +114,15 @@ def running_server(directory: Path) -> Iterator[Server]:
     certificate.private_key_pem.write_to_path(directory / "server.key")
     openbao = os.environ.get(OPENBAO_VARIABLE)
     running = _running_double(directory) if openbao is None else _running_openbao(Path(openbao), directory)
-    with running as port:
-        server = Server(port, authority)
+    with running as process_at_port:
+        server = Server(process_at_port, authority)
         _wait_until(lambda: server.ask("GET", "/v1/sys/health").status == 501)
         server.initialize()
         yield server
 
 
 @contextmanager
-def _running_double(directory: Path) -> Iterator[int]:
+def _running_double(directory: Path) -> Iterator[_Running]:
     files = {"certificate": "server.pem", "key": "server.key", "authority": "ca.pem"}
     command = [sys.executable, "-m", "tests.integration.transit.double"]
     for option, name in files.items():
@@ -108,11 +130,11 @@ def _running_double(directory: Path) -> Iterator[int]:
     root = Path(__file__).parents[3]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process, _ended(process):
         assert process.stdout is not None
-        yield int(process.stdout.readline())
+        yield _Running(process, int(process.stdout.readline()))
 
 
 @contextmanager
-def _running_openbao(program: Path, directory: Path) -> Iterator[int]:
+def _running_openbao(program: Path, directory: Path) -> Iterator[_Running]:
     port = _free_port()
     configuration = directory / "openbao.json"
     listener = {
@@ -132,7 +154,7 @@ def _running_openbao(program: Path, directory: Path) -> Iterator[int]:
     with (directory / "openbao.log").open("wb") as log:
         command = [str(program), "server", f"-config={configuration}"]
         with subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as process, _ended(process):
-            yield port
+            yield _Running(process, port)
 
 
 @contextmanager
@@ -148,15 +170,13 @@ def _ended(process: subprocess.Popen[Any]) -> Iterator[None]:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_until(is_so: Any) -> None:
+def _wait_until(is_so: Callable[[], bool]) -> None:
     until = time.monotonic() + _START_SECONDS
     while True:
         try:
