@@ -23,7 +23,7 @@ class ConnectionPool(Generic[A]):
     """Sends requests to one server over connections that are kept: the one used last is used first.
 
     A request is sent again, on another connection, when a kept one turns out to have been closed before the first byte
-    of an answer. So only requests that may be repeated belong here.
+    of an answer: the server may or may not have done what it asked.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class ConnectionPool(Generic[A]):
         self.peer_certificate: bytes | None = None
         """The server's certificate in DER, as of the last handshake."""
 
-    async def exchange(self, payload: bytes, deadline: Deadline) -> A:
+    async def exchange(self, payload: bytes, deadline: Deadline, *, is_repeatable: bool = True) -> A:
         """Send a request and return its answer; name look-up, TCP and TLS are within the deadline too.
 
-        Raises TransportError. Runs outside a task as well.
+        Raises TransportError. Runs outside a task as well. One that must not be done twice is never sent twice.
         """
         while True:
             connection, is_fresh = await self._acquire(deadline)
             try:
                 answer = await connection.exchange(payload, deadline)
             except UnansweredError as error:
-                if is_fresh:
+                if is_fresh or not is_repeatable:
                     raise TransportError(TransportFailure.NO_CONNECTION, f"{self._address}: {error}") from error
                 continue
             if is_fresh:

@@ -1,0 +1,148 @@
+"""Makes versions of keys, so that one left half-made is never used.
+
+A new object is Pre-Active, which hyok takes no notice of. It gets its mark, then it is seen to be the only one of its
+number, and only then it is activated. Whatever breaks before that leaves a draft, which the next rotation finishes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from hyok.clock import Deadline
+from hyok.errors import NotDoneError
+from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
+from hyok.keymanagers.kmip import attributes
+from hyok.keymanagers.kmip.client import KmipClient
+from hyok.keymanagers.kmip.failures import failure_of
+from hyok.keymanagers.kmip.finding import find_key
+from hyok.keymanagers.kmip.messages import RefusedError
+from hyok.keymanagers.kmip.objects import AES_256_BITS, DRAFT, NAMESPACE, KeyObject, Mark
+from hyok.keymanagers.kmip.requests import (
+    AddAttribute,
+    Create,
+    GetAttributes,
+    ModifyAttribute,
+    ObjectRequest,
+    ReKey,
+    Request,
+)
+from hyok.keymanagers.kmip.versions import Key, next_number
+from hyok.keymanagers.kmip.vocabulary import AES, Operation, ResultReason, State
+
+T = TypeVar("T")
+_NAME_TAKEN: Final = frozenset({ResultReason.NON_UNIQUE_NAME_ATTRIBUTE, ResultReason.OBJECT_ALREADY_EXISTS})
+
+
+async def make_first_version(client: KmipClient, key_id: str, usage_mask: int, deadline: Deadline) -> None:
+    """Make a key that is not there yet. KeyManagerError; NotDoneError if another made it at the same time."""
+    object_id = await _create(client, key_id, usage_mask, deadline)
+    await _put_into_use(client, key_id, object_id, deadline)
+
+
+async def make_next_version(client: KmipClient, key: Key, deadline: Deadline) -> None:
+    """Add a version to a key. KeyManagerError; NotDoneError if another rotated it at the same time."""
+    object_id = _unfinished(key) or await _make_replacement(client, key, deadline)
+    await _put_into_use(client, key.id, object_id, deadline)
+
+
+async def write_mark(client: KmipClient, key_object: KeyObject, mark: Mark, deadline: Deadline) -> None:
+    """Put a mark on an object, in place of the one that is there. KeyManagerError, RefusedError."""
+    place = key_object.mark_place
+    written = attributes.application_information(NAMESPACE, str(mark))
+    if place is None:
+        await client.ask(AddAttribute(key_object.id, written), deadline)
+    else:
+        await client.ask(ModifyAttribute(key_object.id, place.attribute, written), deadline)
+
+
+def _unfinished(key: Key) -> str | None:
+    # One that will be numbered by its date must be newer than all that are in use.
+    is_numbered_by_date = next_number(key) is None
+    for draft in key.drafts:
+        if _is_unplanned(draft) and not (is_numbered_by_date and draft.initial_date <= key.newest_number):
+            return draft.id
+    return None
+
+
+def _is_unplanned(draft: KeyObject) -> bool:
+    # One with an activation date waits for that date: somebody wants it so, and it is neither ours nor in our way.
+    return not draft.has_activation_date
+
+
+async def _make_replacement(client: KmipClient, key: Key, deadline: Deadline) -> str:
+    newest = key.newest
+    if newest is None:
+        raise NotDoneError(f"key {key.id} has no version that was ever in use; activate one at the server")
+    server = await client.server(deadline)
+    # Where there is Re-key, names are unique as a rule; it hands the name on.
+    if Operation.RE_KEY in server.operations:
+        return await _ask(client, ReKey(newest.id), deadline)
+    return await _create(client, key.id, newest.usage_mask, deadline)
+
+
+async def _create(client: KmipClient, key_id: str, usage_mask: int, deadline: Deadline) -> str:
+    wanted: Sequence[attributes.Attribute] = (
+        attributes.name(key_id),
+        attributes.algorithm(AES),
+        attributes.length(AES_256_BITS),
+        attributes.usage_mask(usage_mask),
+        attributes.application_information(NAMESPACE, DRAFT),
+    )
+    try:
+        return await client.ask(Create(wanted), deadline)
+    except RefusedError as refusal:
+        if refusal.reason in _NAME_TAKEN:
+            raise NotDoneError(f"the server has the name {key_id} already: {refusal}") from refusal
+        raise failure_of(refusal) from refusal
+
+
+async def _put_into_use(client: KmipClient, key_id: str, object_id: str, deadline: Deadline) -> None:
+    made = await _ask(client, GetAttributes(object_id), deadline)
+    if made.state is not State.PRE_ACTIVE:
+        return  # Re-key copies an activation date, and such a replacement is in use at once, numbered by its date
+    key = await _find(client, key_id, deadline)
+    number = next_number(key)
+    if number is not None:
+        try:
+            await write_mark(client, made, Mark(is_enabled=True, version=number, object_id=object_id), deadline)
+        except RefusedError as refusal:
+            raise failure_of(refusal) from refusal
+    elif made.initial_date <= key.newest_number:
+        await _discard(client, object_id, deadline)
+        raise NotDoneError(
+            f"the newest version of {key_id} is not a second old by the server's clock; wait and rotate again"
+        )
+    # Of two who rotate at once, each marks before it looks: so one at least sees the other, and gives way.
+    if _has_rival(await _find(client, key_id, deadline), object_id, number):
+        await _discard(client, object_id, deadline)
+        raise NotDoneError(f"key {key_id} is being made or rotated by another at the same time; look, and try again")
+    await _ask(client, ObjectRequest(Operation.ACTIVATE, object_id), deadline)
+
+
+def _has_rival(key: Key, object_id: str, number: int | None) -> bool:
+    rivals = [draft for draft in key.drafts if draft.id != object_id and _is_unplanned(draft)]
+    if number is None:
+        return bool(rivals)
+    return number in key.versions or any(rival.mark is not None and rival.mark.version == number for rival in rivals)
+
+
+async def _discard(client: KmipClient, object_id: str, deadline: Deadline) -> None:
+    # A draft that cannot be destroyed does no harm; the next rotation finishes it.
+    with contextlib.suppress(KeyManagerError):
+        await _ask(client, ObjectRequest(Operation.DESTROY, object_id), deadline)
+
+
+async def _find(client: KmipClient, key_id: str, deadline: Deadline) -> Key:
+    key = await find_key(client, key_id, deadline)
+    if key is None:
+        raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"a key was made, but not found by its name {key_id}")
+    return key
+
+
+async def _ask(client: KmipClient, request: Request[T], deadline: Deadline) -> T:
+    try:
+        return await client.ask(request, deadline)
+    except RefusedError as refusal:
+        raise failure_of(refusal) from refusal
