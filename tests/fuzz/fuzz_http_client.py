@@ -7,7 +7,7 @@ import asyncio
 from hyok.clock import NO_DEADLINE
 from hyok.transport.client_connection import ClientConnection, UnansweredError
 from hyok.transport.exchange import HttpAnswer, TransportError
-from tests.unit.transport.doubles import RecordingTransport
+from tests.unit.transport.doubles import RecordingTransport, deliver
 
 SEEDS = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nbody",
@@ -53,7 +53,7 @@ async def exchange(parts: list[bytes]) -> HttpAnswer | str:
     await asyncio.sleep(0)
     for part in parts:
         if not transport.is_closing():
-            connection.data_received(part)
+            deliver(connection, part)
     if not transport.is_closing():
         connection.eof_received()
         transport.close()

@@ -8,7 +8,7 @@ import httptools
 
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.server import HttpServer
-from tests.unit.transport.doubles import RecordingTransport, ScriptedService
+from tests.unit.transport.doubles import RecordingTransport, ScriptedService, deliver
 
 SEEDS = (
     b"POST /a HTTP/1.1\r\nHost: h\r\nAuthorization: a\r\nX-Amz-Date: b\r\nContent-Length: 4\r\n\r\nbody",
@@ -36,7 +36,7 @@ async def converse(parts: list[bytes]) -> list[int]:
     transport = RecordingTransport(connection)
     connection.connection_made(transport)
     for part in parts:
-        connection.data_received(part)
+        deliver(connection, part)
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     heads = [request.method == b"HEAD" for request in service.requests]

@@ -15,7 +15,7 @@ from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.transport.reader import RequestReader
 from hyok.transport.responses import ResponseEncoder
-from tests.unit.transport.doubles import RecordingTransport
+from tests.unit.transport.doubles import RecordingTransport, deliver
 
 quickly = settings(max_examples=120, derandomize=True, deadline=None)
 
@@ -157,7 +157,7 @@ def test_what_the_server_writes_the_client_reads_however_it_is_cut(
         task = asyncio.create_task(connection.exchange(b"request", NO_DEADLINE))
         await asyncio.sleep(0)
         for part in parts:
-            connection.data_received(part)
+            deliver(connection, part)
         return await task
 
     answer = asyncio.run(exchange())

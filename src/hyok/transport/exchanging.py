@@ -12,6 +12,7 @@ from hyok.transport.exchange import TransportError, TransportFailure
 from hyok.transport.tls import ResumingTls, explain
 
 A = TypeVar("A")
+_BUFFER_BYTES = 16 * 1024  # for each connection, and there are few
 ConnectionT_contra = TypeVar("ConnectionT_contra", contravariant=True)
 
 
@@ -35,7 +36,7 @@ class Owner(Protocol[ConnectionT_contra]):
         ...
 
 
-class ExchangeConnection(asyncio.Protocol, Generic[A]):
+class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
     """Sends a request, waits for its answer. Subclasses read it: `feed` and, where that ends one, `finish_at_eof`."""
 
     def __init__(self, owner: Owner[Self], *, loop: asyncio.AbstractEventLoop, answer_bytes: int) -> None:
@@ -44,6 +45,8 @@ class ExchangeConnection(asyncio.Protocol, Generic[A]):
         self._answer_bytes = answer_bytes
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[A] | None = None
+        # A buffer of ours, for the reason that server.py gives.
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._received_bytes = 0
         self._was_answered = False
         self.idle_since = 0.0
@@ -131,16 +134,20 @@ class ExchangeConnection(asyncio.Protocol, Generic[A]):
         self._transport = cast("asyncio.Transport", transport)
         self._owner.welcome(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the place where the next bytes go."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Read on."""
         if self._waiter is None:
             self.abort()  # nothing was asked: whatever it is, it must not become the next answer
             return
-        self._received_bytes += len(data)
+        self._received_bytes += nbytes
         if self._received_bytes > self._answer_bytes:
             self.fail(TransportFailure.BAD_ANSWER, f"the answer is longer than {self._answer_bytes} bytes")
             return
-        self.feed(data)
+        self.feed(bytes(self._buffer[:nbytes]))
 
     def eof_received(self) -> None:
         """End an answer that lasts until the server closes."""

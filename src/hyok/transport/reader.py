@@ -101,7 +101,7 @@ class RequestReader:
         self._body: bytes | bytearray = b""
         self._is_head_read = self._is_unusual = self._is_chunked = self._is_upgrading = False
 
-    def feed(self, data: bytes, now: float) -> None:
+    def feed(self, data: bytes | memoryview, now: float) -> None:
         """Read on. `now` is `time.monotonic` seconds at the arrival of `data`."""
         self._now = now
         silent_bytes = self._silent_bytes + len(data)

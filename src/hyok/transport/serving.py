@@ -180,7 +180,7 @@ class _UvicornServer(uvicorn.Server):
                 return
             await asyncio.sleep(_LINGER_STEP_SECONDS)
 
-    def _open_connection(self, **_: object) -> asyncio.Protocol:
+    def _open_connection(self, **_: object) -> asyncio.BaseProtocol:
         return self._http.open_connection()
 
 

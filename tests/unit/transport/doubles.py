@@ -48,10 +48,19 @@ class ScriptedService:
         return HttpResponse(500, b"failed")
 
 
+def deliver(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    """Let data come in, as an event loop does."""
+    while data:
+        buffer = memoryview(protocol.get_buffer(len(data)))
+        piece, data = data[: len(buffer)], data[len(buffer) :]
+        buffer[: len(piece)] = piece
+        protocol.buffer_updated(len(piece))
+
+
 class RecordingTransport(asyncio.Transport):
     """Keeps what is written; its state is there to be looked at."""
 
-    def __init__(self, protocol: asyncio.Protocol, *, address: tuple[str, int] = ("192.0.2.1", 5000)) -> None:
+    def __init__(self, protocol: asyncio.BaseProtocol, *, address: tuple[str, int] = ("192.0.2.1", 5000)) -> None:
         super().__init__({"peername": address})
         self._protocol = protocol
         self.written = bytearray()

@@ -12,7 +12,7 @@ import pytest
 from hyok.clock import NO_DEADLINE, Deadline, deadline_in
 from hyok.transport.client_connection import ClientConnection, UnansweredError
 from hyok.transport.exchange import HttpAnswer, TransportError, TransportFailure
-from tests.unit.transport.doubles import RecordingTransport
+from tests.unit.transport.doubles import RecordingTransport, deliver
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain \r\nContent-Length: 3\r\n\r\nabc"
 OK_ANSWER = HttpAnswer(200, ((b"content-type", b"text/plain"), (b"content-length", b"3")), b"abc")
@@ -48,7 +48,7 @@ class Scene:
     async def receive(self, *pieces: bytes) -> None:
         await asyncio.sleep(0)
         for piece in pieces:
-            self.connection.data_received(piece)
+            deliver(self.connection, piece)
         await asyncio.sleep(0)
 
     async def failure(self) -> TransportFailure:

@@ -13,7 +13,7 @@ from hyok.transport.connection import HttpConnection
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.messages import HttpRequest, HttpResponse, Refusal
 from hyok.transport.server import HttpServer
-from tests.unit.transport.doubles import Answer, RecordingTransport, ScriptedService, answer_with_target
+from tests.unit.transport.doubles import Answer, RecordingTransport, ScriptedService, answer_with_target, deliver
 
 
 class Scene:
@@ -32,7 +32,7 @@ class Scene:
 
     async def receive(self, data: bytes) -> list[bytes]:
         """Let data come in; return the answers' last lines."""
-        self.connection.data_received(data)
+        deliver(self.connection, data)
         await turns()
         return bodies(self.transport.take())
 
@@ -81,7 +81,7 @@ def test_an_answer_that_does_not_wait_needs_no_task() -> None:
             return HttpResponse(200, b"at once")
 
         scene = Scene(answer)
-        asyncio.get_running_loop().call_soon(scene.connection.data_received, get(b"/"))
+        asyncio.get_running_loop().call_soon(deliver, scene.connection, get(b"/"))
         await turns()
         assert bodies(scene.transport.take()) == [b"at once"]
         assert not scene.server.tasks
@@ -115,7 +115,7 @@ def test_each_request_begins_outside_the_task_of_the_one_before() -> None:
             return HttpResponse(200, b"")
 
         scene = Scene(answer)
-        asyncio.get_running_loop().call_soon(scene.connection.data_received, get(b"/") * 3)
+        asyncio.get_running_loop().call_soon(deliver, scene.connection, get(b"/") * 3)
         await turns(20)
         assert tasks == [None, None, None]
 
@@ -232,7 +232,7 @@ def test_after_a_refusal_the_rest_is_discarded_and_the_client_has_a_moment_to_re
 def test_a_connection_closes_after_its_last_answer(headers: bytes) -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.connection.data_received(get(b"/", headers) + get(b"/not-read"))
+        deliver(scene.connection, get(b"/", headers) + get(b"/not-read"))
         await turns(1)
         written = scene.transport.take()
         assert bodies(written) == [b"/"]
@@ -245,7 +245,7 @@ def test_a_connection_closes_after_its_last_answer(headers: bytes) -> None:
 def test_the_last_request_that_a_connection_may_have_closes_it() -> None:
     async def scenario() -> None:
         scene = Scene(limits=Limits(requests_per_connection=2))
-        scene.connection.data_received(get(b"/a") + get(b"/b") + get(b"/c"))
+        deliver(scene.connection, get(b"/a") + get(b"/b") + get(b"/c"))
         await turns(1)
         written = scene.transport.take()
         assert bodies(written) == [b"/a", b"/b"]
@@ -275,10 +275,10 @@ def test_a_client_is_told_to_continue_once_and_after_the_answers_before() -> Non
 def test_a_client_that_sends_its_body_unasked_is_not_told_to_continue() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.connection.data_received(
-            b"POST /post HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        deliver(
+            scene.connection, b"POST /post HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         )
-        scene.connection.data_received(b"ab")
+        deliver(scene.connection, b"ab")
         await turns()
         assert b"100 Continue" not in scene.transport.take()
 
@@ -288,7 +288,7 @@ def test_a_client_that_sends_its_body_unasked_is_not_told_to_continue() -> None:
 def test_the_answer_to_head_has_no_body() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.connection.data_received(b"HEAD /ping HTTP/1.1\r\nHost: h\r\n\r\n")
+        deliver(scene.connection, b"HEAD /ping HTTP/1.1\r\nHost: h\r\n\r\n")
         await turns()
         assert scene.transport.take().endswith(b"content-length: 5\r\n\r\n")
 
@@ -361,7 +361,7 @@ def test_at_drain_an_idle_connection_closes() -> None:
 def test_at_drain_an_answer_that_has_not_left_yet_leaves_first() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.connection.data_received(get(b"/"))
+        deliver(scene.connection, get(b"/"))
         scene.connection.shutdown()
         await turns(1)
         assert bodies(scene.transport.take()) == [b"/"]
@@ -395,7 +395,7 @@ def test_at_drain_a_request_that_has_begun_to_come_is_answered() -> None:
         scene.connection.shutdown()
         await turns()
         assert not scene.transport.is_closing()
-        scene.connection.data_received(b" HTTP/1.1\r\nHost: h\r\n\r\n" + get(b"/late"))
+        deliver(scene.connection, b" HTTP/1.1\r\nHost: h\r\n\r\n" + get(b"/late"))
         await turns()
         assert bodies(scene.transport.take()) == [b"/half"]
         assert scene.transport.is_closing()
@@ -408,7 +408,7 @@ def test_a_connection_whose_handshake_ends_during_the_drain_gets_one_answer() ->
         scene = Scene()
         scene.server.is_draining = True
         connection, transport = scene.connect()
-        connection.data_received(get(b"/"))
+        deliver(connection, get(b"/"))
         await turns()
         assert b"connection: close" in transport.take()
         assert transport.is_closed
@@ -432,7 +432,7 @@ def test_a_client_that_ends_its_side_while_its_answer_is_being_made_is_taken_to_
 def test_a_client_that_ends_its_side_in_the_same_turn_is_still_answered() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.connection.data_received(get(b"/"))
+        deliver(scene.connection, get(b"/"))
         assert scene.connection.eof_received()
         await turns(1)
         assert bodies(scene.transport.take()) == [b"/"]
