@@ -1,15 +1,15 @@
 """The embedded key manager: software keys in this process's memory, AES-256-GCM inline, no waiting anywhere.
 
-All keys are in memory as they lie in the storage, sealed; material is unwrapped at its first use, into a bounded cache
-of ciphers. A key disabled in the storage is refused here once its change has been applied.
+All keys are in memory as they lie in the storage, sealed; material is unwrapped at its first use, into bounded tables
+of ciphers, one for each usage. Only what is allowed is in a table, so that one look finds permission and cipher. A key
+disabled in the storage is refused here once its change has been applied, which empties its places in the tables.
 """
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -34,10 +34,13 @@ from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyVersion,
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 IV_BYTES: Final = 12
 TAG_BYTES: Final = 16
 CIPHERS_KEPT: Final = 4096
-"""Key versions whose material is unwrapped at one time; each costs 2.6 KB, and some 10 us to unwrap again."""
+"""Key versions whose material is unwrapped at one time, for each usage; each costs 2.6 KB, and some 10 us to unwrap."""
 
 
 class EmbeddedKeyManager:
@@ -48,7 +51,9 @@ class EmbeddedKeyManager:
         self._storage = storage
         self._safe = safe
         self._ciphers_kept = ciphers_kept
-        self._ciphers: OrderedDict[KeyVersion, AESGCM] = OrderedDict()
+        self._active: dict[str, KeyVersion] = {}
+        self._encrypting: dict[KeyVersion, AESGCM] = {}
+        self._decrypting: dict[KeyVersion, AESGCM] = {}
         self._test_cipher = AESGCM(os.urandom(32))
         with storage.reading() as connection:
             self._records = read_all_records(connection)
@@ -65,37 +70,36 @@ class EmbeddedKeyManager:
 
     async def active_version(self, key_id: str, deadline: Deadline) -> KeyVersion:
         """Return the version that encrypts now."""
-        record = self._record(key_id)
-        if record[0] & _ENCRYPTS != _ENCRYPTS:
-            _refuse_use(key_id, record)
-        return KeyVersion(key_id, active_version_of(record))
+        version = self._active.get(key_id)
+        if version is None:
+            record = self._record(key_id)
+            if record[0] & _ENCRYPTS != _ENCRYPTS:
+                _refuse_use(key_id, record)
+            version = KeyVersion(key_id, active_version_of(record))
+            _keep(self._active, key_id, version, at_most=self._ciphers_kept)
+        return version
 
     async def encrypt(self, version: KeyVersion, plaintext: bytes, aad: bytes, deadline: Deadline) -> Sealed:
         """Encrypt with a random 96-bit IV; one key version takes at most 2^32 of them (NIST SP 800-38D 8.3)."""
-        record = self._record(version.key_id)
-        if record[0] & _ENCRYPTS != _ENCRYPTS:
-            _refuse_use(version.key_id, record)
-        cipher = self._cipher(version, record)
+        cipher = self._encrypting.get(version)
         if cipher is None:
-            raise KeyManagerError(
-                KeyManagerFailure.UNAVAILABLE, f"key {version.key_id} has no version {version.number} to encrypt under"
-            )
+            cipher = self._admit(version, _ENCRYPTS)
+            _keep(self._encrypting, version, cipher, at_most=self._ciphers_kept)
         iv = os.urandom(IV_BYTES)
         sealed = cipher.encrypt(iv, plaintext, aad)
         return Sealed(sealed[:-TAG_BYTES], iv, sealed[-TAG_BYTES:])
 
     async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:
         """Decrypt under any version that the key ever had."""
-        record = self._record(version.key_id)
-        if record[0] & _DECRYPTS != _DECRYPTS:
-            _refuse_use(version.key_id, record)
-        cipher = self._cipher(version, record)
+        cipher = self._decrypting.get(version)
         if cipher is None:
-            _refuse_version(version, record)
-        if len(sealed.tag) != TAG_BYTES:  # else a byte moved between ciphertext and tag would go unnoticed
-            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, f"a tag of {len(sealed.tag)} bytes")
+            cipher = self._admit(version, _DECRYPTS)
+            _keep(self._decrypting, version, cipher, at_most=self._ciphers_kept)
+        ciphertext, iv, tag = sealed
+        if len(tag) != TAG_BYTES:  # else a byte moved between ciphertext and tag would go unnoticed
+            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, f"a tag of {len(tag)} bytes")
         try:
-            return cipher.decrypt(sealed.iv, sealed.ciphertext + sealed.tag, aad)
+            return cipher.decrypt(iv, ciphertext + tag, aad)
         except (InvalidTag, ValueError) as error:  # ValueError: an IV that no AES-GCM takes
             raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED) from error
 
@@ -122,8 +126,8 @@ class EmbeddedKeyManager:
 
     async def aclose(self) -> None:
         """Let go of all keys."""
-        self._ciphers.clear()
-        self._records.clear()
+        for table in (self._active, self._encrypting, self._decrypting, self._records):
+            table.clear()
 
     def _record(self, key_id: str) -> KeyRecord:
         record = self._records.get(key_id)
@@ -131,41 +135,43 @@ class EmbeddedKeyManager:
             raise KeyManagerError(KeyManagerFailure.KEY_NOT_FOUND, key_id)
         return record
 
-    def _cipher(self, version: KeyVersion, record: KeyRecord) -> AESGCM | None:
-        cipher = self._ciphers.get(version)
-        if cipher is not None:
-            self._ciphers.move_to_end(version)
-            return cipher
-        return self._unwrap(version, record)
-
-    def _unwrap(self, version: KeyVersion, record: KeyRecord) -> AESGCM | None:
+    def _admit(self, version: KeyVersion, usage: int) -> AESGCM:
+        """Return the cipher of a version whose key may be used so; refuse any other."""
+        record = self._record(version.key_id)
+        if record[0] & usage != usage:
+            _refuse_use(version.key_id, record)
         sealed = dict(versions_of(record)).get(version.number)
         if sealed is None:
-            return None
+            _refuse_version(version, record, usage)
         try:
             material = open_material(self._safe, sealed, row=row_of(version.key_id, record), number=version.number)
         except IntegrityError as error:
             raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, str(error)) from error
-        cipher = AESGCM(material.reveal())
-        self._ciphers[version] = cipher
-        if len(self._ciphers) > self._ciphers_kept:
-            self._ciphers.popitem(last=False)
-        return cipher
+        return AESGCM(material.reveal())
 
     def _forget(self, key_id: str) -> None:
         record = self._records.pop(key_id, None)
+        self._active.pop(key_id, None)
         if record is not None:
             for number, _ in versions_of(record):
-                self._ciphers.pop(KeyVersion(key_id, number), None)
+                version = KeyVersion(key_id, number)
+                self._encrypting.pop(version, None)
+                self._decrypting.pop(version, None)
+
+
+def _keep(table: dict[K, V], key: K, value: V, *, at_most: int) -> None:
+    if len(table) >= at_most:
+        del table[next(iter(table))]  # the oldest
+    table[key] = value
 
 
 _ENCRYPTS: Final = IS_ENABLED | MAY_ENCRYPT
 _DECRYPTS: Final = IS_ENABLED | MAY_DECRYPT
 
 
-def _refuse_version(version: KeyVersion, record: KeyRecord) -> NoReturn:
+def _refuse_version(version: KeyVersion, record: KeyRecord, usage: int) -> NoReturn:
     # Versions are numbered from 1 without gaps: a lower one that is not there was lost, and the ciphertext may be fine.
-    lost = 0 < version.number <= active_version_of(record)
+    lost = usage == _ENCRYPTS or 0 < version.number <= active_version_of(record)
     failure = KeyManagerFailure.UNAVAILABLE if lost else KeyManagerFailure.CIPHERTEXT_REJECTED
     raise KeyManagerError(failure, f"key {version.key_id} has no version {version.number}")
 
