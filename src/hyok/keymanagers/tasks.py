@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +12,7 @@ from hyok.clock import NO_DEADLINE, Deadline, remaining_seconds
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 class OwnTasks:
@@ -34,8 +37,13 @@ class OwnTasks:
 
     def _end(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # those who wait for it have it; asking here keeps asyncio from saying that nobody did
+        if task.cancelled():
+            return
+        # Those who wait for a failure have it; a defect may have nobody who waits for it.
+        error = task.exception()
+        if error is not None and not isinstance(error, KeyManagerError):
+            place = traceback.extract_tb(error.__traceback__)[-1]  # no more: a message can hold values
+            _log.error("a task failed: %s at %s:%d", type(error).__name__, place.filename, place.lineno)
 
 
 async def result_by(deadline: Deadline, task: asyncio.Task[T]) -> T:
