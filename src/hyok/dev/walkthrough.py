@@ -187,6 +187,9 @@ class Walkthrough:
         data_key = answer["Plaintext"]
         self._narrator.fact("GenerateDataKey", f"{sum(hop.milliseconds for hop in hops):.1f} ms over seven hops:")
         self._show(hops)
+        self._narrator.say(
+            "The plaintext data key crosses hop 7 only: what KMS sends towards the proxy is sealed already."
+        )
         protected = protect(
             plaintext,
             data_key,
