@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Sequence
 
 import click
 
 _LABEL_COLUMNS = 30
-_TEXT_COLUMNS = 100
+_WIDEST_COLUMNS = 120
+"""Off a terminal too; longer lines are hard to read."""
 
 
 class Narrator:
@@ -17,6 +19,7 @@ class Narrator:
     def __init__(self, *, is_silent: bool) -> None:
         self._is_silent = is_silent
         self._steps = 0
+        self._columns = min(_WIDEST_COLUMNS, shutil.get_terminal_size((_WIDEST_COLUMNS, 24)).columns)
 
     def step(self, title: str) -> None:
         """Begin the next numbered step."""
@@ -26,7 +29,10 @@ class Narrator:
 
     def fact(self, label: str, text: str) -> None:
         """State something: what was called, and what came of it."""
-        self._print(f"   {click.style(label.ljust(_LABEL_COLUMNS), fg='cyan')} {text}")
+        first, *more = self._wrap(text, indent=4 + _LABEL_COLUMNS)
+        self._print(f"   {click.style(label.ljust(_LABEL_COLUMNS), fg='cyan')} {first}")
+        for line in more:
+            self._print(" " * (4 + _LABEL_COLUMNS) + line)
 
     def refusal(self, label: str, text: str) -> None:
         """State an expected failure, with its exact words below."""
@@ -36,7 +42,7 @@ class Narrator:
 
     def say(self, text: str, *, indent: int = 3) -> None:
         """Say a sentence or more, wrapped."""
-        for line in textwrap.wrap(text, _TEXT_COLUMNS - indent):
+        for line in self._wrap(text, indent=indent):
             self._print(" " * indent + line)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -55,6 +61,11 @@ class Narrator:
         """Show lines to be copied, unwrapped."""
         for line in text.splitlines():
             self._print(f"   {click.style(line, fg='green')}")
+
+    def _wrap(self, text: str, *, indent: int) -> list[str]:
+        # Never inside a word: ARNs and paths are for copying.
+        columns = max(20, self._columns - indent)
+        return textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False) or [""]
 
     def _print(self, line: str) -> None:
         if not self._is_silent:

@@ -106,8 +106,8 @@ def _ready_line(stack: DevStack, walkthrough: Walkthrough) -> str:
 def _tell_how_to_go_on(stack: DevStack, narrator: Narrator, options: DevOptions) -> None:
     narrator.step("Yours to use, with any AWS client")
     narrator.paste(
-        f"export AWS_ENDPOINT_URL={stack.kms_endpoint} AWS_DEFAULT_REGION={stack.region} "
-        "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n"
+        f"export AWS_ENDPOINT_URL={stack.kms_endpoint} AWS_DEFAULT_REGION={stack.region}\n"
+        "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n"
         f"aws kms generate-data-key --key-id {ALIAS} --key-spec AES_256\n"
     )
     narrator.paste(

@@ -179,7 +179,7 @@ class Walkthrough:
     def _protect_object(self) -> ProtectedObject:
         self._narrator.step("A file protected as an AWS service does it")
         plaintext = _statement()
-        self._narrator.fact("the file", f"{len(plaintext):,} bytes, encryption context {_CONTEXT}")
+        self._narrator.fact("the file", f"{len(plaintext):,} bytes, encryption context {_show_context(_CONTEXT)}")
         answer, hops = self._traced(
             GENERATE_DATA_KEY,
             lambda: self._client.generate_data_key(KeyId=ALIAS, KeySpec="AES_256", EncryptionContext=_CONTEXT),
@@ -258,9 +258,9 @@ class Walkthrough:
         self._stack.age_deletion_schedule(_SHORTEST_WAITING_DAYS + 1)
         self._narrator.fact(
             "a KMS key deleted",
-            f"{first['KeyId']}; the deletion schedule's clock was moved {_SHORTEST_WAITING_DAYS + 1} days forward in",
+            f"{first['KeyId']}; the deletion schedule's clock was moved {_SHORTEST_WAITING_DAYS + 1} days forward in "
+            "this process, which no KMS API and no `hyok kms serve` can do",
         )
-        self._narrator.fact("", "this process, which no KMS API and no `hyok kms serve` can do")
         second = self._create_key(SHORT_LIVED_EXTERNAL_KEY, "hyok dev: over the same external key")
         self._narrator.fact("made anew", f"{second['KeyId']}, over the same external key {SHORT_LIVED_EXTERNAL_KEY}")
         self._refused(
@@ -351,6 +351,10 @@ class Walkthrough:
 def _require(condition: bool, otherwise: str) -> None:
     if not condition:
         raise NotDoneError(f"the walk-through found a fault in hyok: {otherwise}")
+
+
+def _show_context(context: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in context.items())
 
 
 def _statement() -> bytes:
