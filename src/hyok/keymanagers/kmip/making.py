@@ -61,14 +61,14 @@ def _unfinished(key: Key) -> str | None:
     # One that will be numbered by its date must be newer than all that are in use.
     is_numbered_by_date = next_number(key) is None
     for draft in key.drafts:
-        if _is_unplanned(draft) and not (is_numbered_by_date and draft.initial_date <= key.newest_number):
+        if _is_ours(draft) and not (is_numbered_by_date and draft.initial_date <= key.newest_number):
             return draft.id
     return None
 
 
-def _is_unplanned(draft: KeyObject) -> bool:
-    # One with an activation date waits for that date: somebody wants it so, and it is neither ours nor in our way.
-    return not draft.has_activation_date
+def _is_ours(draft: KeyObject) -> bool:
+    # A draft of somebody else's, or one that waits for its activation date, is neither ours to use nor in our way.
+    return not draft.has_activation_date and (draft.mark_place is not None or draft.replaced_id is not None)
 
 
 async def _make_replacement(client: KmipClient, key: Key, deadline: Deadline) -> str:
@@ -102,27 +102,36 @@ async def _put_into_use(client: KmipClient, key_id: str, object_id: str, deadlin
     made = await _ask(client, GetAttributes(object_id), deadline)
     if made.state is not State.PRE_ACTIVE:
         return  # Re-key copies an activation date, and such a replacement is in use at once, numbered by its date
+    try:
+        await _mark_and_activate(client, key_id, made, deadline)
+    except RefusedError as refusal:
+        now = await _look_again(client, object_id, deadline)
+        if now is not None and now.state is State.ACTIVE:
+            return  # another took it for a draft that was left behind, and has finished it
+        if now is None or now.mark_place != made.mark_place:
+            raise _another_at_work(key_id) from refusal
+        raise failure_of(refusal) from refusal
+
+
+async def _mark_and_activate(client: KmipClient, key_id: str, made: KeyObject, deadline: Deadline) -> None:
     key = await _find(client, key_id, deadline)
     number = next_number(key)
     if number is not None:
-        try:
-            await write_mark(client, made, Mark(is_enabled=True, version=number, object_id=object_id), deadline)
-        except RefusedError as refusal:
-            raise failure_of(refusal) from refusal
+        await write_mark(client, made, Mark(is_enabled=True, version=number, object_id=made.id), deadline)
     elif made.initial_date <= key.newest_number:
-        await _discard(client, object_id, deadline)
+        await _discard(client, made.id, deadline)
         raise NotDoneError(
             f"the newest version of {key_id} is not a second old by the server's clock; wait and rotate again"
         )
     # Of two who rotate at once, each marks before it looks: so one at least sees the other, and gives way.
-    if _has_rival(await _find(client, key_id, deadline), object_id, number):
-        await _discard(client, object_id, deadline)
-        raise NotDoneError(f"key {key_id} is being made or rotated by another at the same time; look, and try again")
-    await _ask(client, ObjectRequest(Operation.ACTIVATE, object_id), deadline)
+    if _has_rival(await _find(client, key_id, deadline), made.id, number):
+        await _discard(client, made.id, deadline)
+        raise _another_at_work(key_id)
+    await client.ask(ObjectRequest(Operation.ACTIVATE, made.id), deadline)
 
 
 def _has_rival(key: Key, object_id: str, number: int | None) -> bool:
-    rivals = [draft for draft in key.drafts if draft.id != object_id and _is_unplanned(draft)]
+    rivals = [draft for draft in key.drafts if draft.id != object_id and _is_ours(draft)]
     if number is None:
         return bool(rivals)
     return number in key.versions or any(rival.mark is not None and rival.mark.version == number for rival in rivals)
@@ -139,6 +148,17 @@ async def _find(client: KmipClient, key_id: str, deadline: Deadline) -> Key:
     if key is None:
         raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"a key was made, but not found by its name {key_id}")
     return key
+
+
+async def _look_again(client: KmipClient, object_id: str, deadline: Deadline) -> KeyObject | None:
+    try:
+        return await client.ask(GetAttributes(object_id), deadline)
+    except RefusedError:
+        return None
+
+
+def _another_at_work(key_id: str) -> NotDoneError:
+    return NotDoneError(f"key {key_id} is being made or rotated by another at the same time; look, and try again")
 
 
 async def _ask(client: KmipClient, request: Request[T], deadline: Deadline) -> T:
