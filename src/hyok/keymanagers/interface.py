@@ -83,7 +83,7 @@ class KeyManager(Protocol):
         ...
 
     async def encrypt(self, version: KeyVersion, plaintext: bytes, aad: bytes, deadline: Deadline) -> Sealed:
-        """Encrypt under exactly this version."""
+        """Encrypt under exactly this version. KeyRotatedError if another one has taken its place meanwhile."""
         ...
 
     async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:

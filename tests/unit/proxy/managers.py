@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 from hyok.clock import Deadline
-from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
+from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
 from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyManager, KeyVersion, MemberHealth, Sealed
 
 
@@ -63,6 +63,20 @@ class FailingManager(WatchedManager):
 
     async def check_health(self, deadline: Deadline) -> tuple[MemberHealth, ...]:
         raise KeyManagerError(self.failure, "slot 3")
+
+
+class RotatingManager(WatchedManager):
+    """Says of so many encryptions that their version encrypts no longer."""
+
+    def __init__(self, manager: KeyManager, rotations: int) -> None:
+        super().__init__(manager)
+        self.rotations = rotations
+
+    async def encrypt(self, version: KeyVersion, plaintext: bytes, aad: bytes, deadline: Deadline) -> Sealed:
+        if self.rotations:
+            self.rotations -= 1
+            raise KeyRotatedError(f"version {version.number} encrypts no longer")
+        return await super().encrypt(version, plaintext, aad, deadline)
 
 
 class DefectiveManager(WatchedManager):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
+from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
 from hyok.keymanagers.interface import KeyUsage, KeyVersion
 from hyok.proxy.call import KeyCall
 from hyok.proxy.ciphertext_metadata import encode_ciphertext_metadata
@@ -21,6 +21,14 @@ _ATTEMPTS: Final = 2
 
 async def encrypt(asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
     """Encrypt. KeyManagerError; XksError INTERNAL if the manager twice failed to decrypt its own output."""
+    try:
+        return await _encrypt(asked, call)
+    except KeyRotatedError:
+        # Between the question for the version and its use. The version is in the AAD, so all begins anew, once.
+        return await _encrypt(asked, call)
+
+
+async def _encrypt(asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
     manager, deadline, record = call.manager, call.deadline, call.record
     plaintext = asked.plaintext
     aad = asked.additional_authenticated_data

@@ -7,7 +7,13 @@ import hashlib
 import pytest
 
 from hyok.keymanagers.errors import KeyManagerFailure
-from tests.unit.proxy.managers import FailingManager, FlippingManager, WatchedManager, WrongAnswerManager
+from tests.unit.proxy.managers import (
+    FailingManager,
+    FlippingManager,
+    RotatingManager,
+    WatchedManager,
+    WrongAnswerManager,
+)
 from tests.unit.proxy.stage import (
     DECRYPT_ONLY_KEY,
     ENCRYPT_ONLY_KEY,
@@ -74,6 +80,22 @@ def test_a_bit_flipped_once_is_encrypted_anew(stage: Stage) -> None:
 
     assert manager.calls["encrypt"] == 2
     assert from_base64(content_of(stage.ask(decrypt_request(encrypted)))["plaintext"]) == b"a data key"
+
+
+def test_a_key_rotated_meanwhile_is_asked_for_its_version_anew_once(stage: Stage) -> None:
+    manager = stage.managers[MANAGER] = RotatingManager(stage.managers[MANAGER], rotations=1)
+
+    encrypted = stage.encrypt(plaintext=b"a data key")
+
+    assert manager.calls["active_version"] == 2
+    assert from_base64(content_of(stage.ask(decrypt_request(encrypted)))["plaintext"]) == b"a data key"
+
+
+def test_a_version_that_never_encrypts_is_an_internal_failure(stage: Stage) -> None:
+    manager = stage.managers[MANAGER] = RotatingManager(stage.managers[MANAGER], rotations=9)
+
+    assert error_of(stage.ask(encrypt_request())) == (500, "InternalException")
+    assert manager.calls["active_version"] == 2
 
 
 def test_a_manager_that_flips_bits_again_and_again_is_an_internal_failure(stage: Stage) -> None:
