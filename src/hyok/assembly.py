@@ -316,6 +316,7 @@ async def run_kms_service(
             model=load_service_model(),
             families=(*families, store_operations),
             identification=AnyCredentials(account=settings.account, region=settings.region),
+            authorization=space.authorization,
         )
         schedule = KeySchedule(space.keys, schedule_clock)
         await lifecycle.start()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hyok.kms.identities import FULL_ACCESS, Identity
+
 
 class Call(NamedTuple):
     """One call of the KMS API, after its caller has been identified.
@@ -23,3 +25,9 @@ class Call(NamedTuple):
     via_service: str
     source_vpc: str
     source_vpce: str
+    source_arn: str = ""
+    """The AWS resource on behalf of which an AWS service calls."""
+    source_address: str = ""
+    """The caller's IP address and port, as the transport has them."""
+    identity: Identity = FULL_ACCESS
+    """The principal's own rights."""

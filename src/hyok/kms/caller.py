@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from hyok.errors import HyokError
+from hyok.kms.identities import FULL_ACCESS, Identity
 from hyok.kms.key_names import partition_of, root_arn
 from hyok.sigv4.authorization import parse_authorization
 from hyok.sigv4.errors import SignatureError
@@ -18,7 +19,8 @@ from hyok.transport.messages import HttpRequest
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _ACCESS_KEY_ID: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
-_REGION: Final = re.compile(r"[a-z0-9-]{1,32}")
+REGION: Final = re.compile(r"[a-z0-9-]{1,32}")
+"""What can be a Region at all; hyok knows no list of them."""
 _REMEMBERED_CALLERS: Final = 1024
 
 
@@ -31,6 +33,8 @@ class Caller(NamedTuple):
     principal_arn: str
     user_id: str
     """The principal's unique id, as STS names it."""
+    identity: Identity = FULL_ACCESS
+    """The principal's own rights."""
 
 
 class IdentificationFailure(Enum):
@@ -40,6 +44,14 @@ class IdentificationFailure(Enum):
     UNREADABLE_SIGNATURE = "The Authorization header cannot be read as AWS Signature Version 4."
     INVALID_REGION = "Credential should be scoped to a valid region."
     UNKNOWN_ACCESS_KEY = "The security token included in the request is invalid."
+    SIGNATURE_MISMATCH = (
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
+        "Key and signing method. Consult the service documentation for details."
+    )
+    EXPIRED = "Signature expired: the request was signed more than 5 minutes ago."
+    NOT_YET_CURRENT = "Signature not yet current: the request was signed more than 5 minutes ahead."
+    WRONG_SERVICE = "Credential should be scoped to correct service: 'kms'."
+    WRONG_DATE = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."
 
 
 class UnidentifiedCallerError(HyokError):
@@ -90,7 +102,7 @@ class AnyCredentials:
 
     def _remember(self, claim: tuple[bytes, bytes]) -> Caller:
         access_key_id, region = (part.decode("latin-1") for part in claim)
-        if not _REGION.fullmatch(region):
+        if not REGION.fullmatch(region):
             raise UnidentifiedCallerError(IdentificationFailure.INVALID_REGION)
         if not _ACCESS_KEY_ID.fullmatch(access_key_id):
             raise UnidentifiedCallerError(IdentificationFailure.UNKNOWN_ACCESS_KEY)

@@ -5,8 +5,12 @@ Failures of an external key store and its proxy stand in `external_failures.py`.
 
 from __future__ import annotations
 
+from typing import Final
+
 from hyok.awsjson.errors import AwsError
 from hyok.kms.values import KmsKey
+
+ACCESS_DENIED: Final = "AccessDeniedException"
 
 
 def validation(message: str) -> AwsError:
@@ -60,7 +64,14 @@ def not_there_yet(operation: str) -> AwsError:
 
 def access_denied(message: str) -> AwsError:
     """Refuse for want of permission."""
-    return AwsError("AccessDeniedException", message)
+    return AwsError(ACCESS_DENIED, message)
+
+
+def not_authorized(principal_arn: str, action: str, resource: str, reason: str) -> AwsError:
+    """[R] Policies do not allow it; `reason` says which. `action` is without its prefix `kms:`."""
+    return access_denied(
+        f"User: {principal_arn} is not authorized to perform: kms:{action} on resource: {resource} {reason}"
+    )
 
 
 def limit_exceeded(message: str) -> AwsError:

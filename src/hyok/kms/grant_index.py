@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeVar
 
 from hyok.kms.grant_values import Grant
+from hyok.policy.callers import without_role_path
 
 PlaceT = TypeVar("PlaceT", bound=Hashable)
 
@@ -18,6 +19,7 @@ class GrantIndex:
         self._grants: dict[str, Grant] = {}
         self._of_key: dict[str, list[str]] = {}
         self._of_grantee: dict[tuple[str, str], list[str]] = {}
+        self._meaning: dict[tuple[str, str], list[str]] = {}
         self._of_retiring: dict[str, list[str]] = {}
         self._named: dict[tuple[str, str], set[str]] = {}
 
@@ -32,6 +34,10 @@ class GrantIndex:
     def ids_of_grantee(self, key_id: str, grantee: str) -> Sequence[str]:
         """Return the ids of a key's grants to one principal, sorted. Not a copy: read it before the next wait."""
         return self._of_grantee.get((key_id, grantee), ())
+
+    def meaning(self, key_id: str, name: str) -> Iterator[Grant]:
+        """Find the grants of a key that mean a caller by one of its names; roles without their path."""
+        return map(self._grants.__getitem__, self._meaning.get((key_id, name), ()))
 
     def ids_of_retiring(self, retiring: str) -> Sequence[str]:
         """Return the ids of the grants that one principal may retire, sorted. Not a copy."""
@@ -49,6 +55,7 @@ class GrantIndex:
         self._grants[grant.grant_id] = grant
         insort(self._of_key.setdefault(grant.key_id, []), grant.grant_id)
         insort(self._of_grantee.setdefault((grant.key_id, grant.grantee.name), []), grant.grant_id)
+        insort(self._meaning.setdefault((grant.key_id, without_role_path(grant.grantee.name)), []), grant.grant_id)
         if grant.retiring is not None:
             insort(self._of_retiring.setdefault(grant.retiring.name, []), grant.grant_id)
         if grant.name is not None:
@@ -59,6 +66,7 @@ class GrantIndex:
         del self._grants[grant.grant_id]
         _remove(self._of_key, grant.key_id, grant.grant_id)
         _remove(self._of_grantee, (grant.key_id, grant.grantee.name), grant.grant_id)
+        _remove(self._meaning, (grant.key_id, without_role_path(grant.grantee.name)), grant.grant_id)
         if grant.retiring is not None:
             _remove(self._of_retiring, grant.retiring.name, grant.grant_id)
         if grant.name is not None:

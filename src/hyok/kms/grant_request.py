@@ -11,6 +11,7 @@ from hyok.kms import errors
 from hyok.kms.grant_values import CREATE_GRANT, Grant, GrantConstraints, GrantPrincipal
 from hyok.kms.key_names import root_arn
 from hyok.kms.operation import Input
+from hyok.kms.principals import PRINCIPAL_ARN
 from hyok.kms.values import KmsKey, Origin
 
 MAX_CONTEXT_PAIRS: Final = 8
@@ -33,9 +34,6 @@ _OPERATIONS: Final = frozenset(
 )
 """What a grant for a symmetric key can allow; the service model has those for other kinds of keys too."""
 
-_PRINCIPAL_ARN: Final = re.compile(
-    r"arn:aws[a-z-]*:(iam::[0-9]{12}:(root|(user|role)/.+)|sts::[0-9]{12}:(assumed-role/.+/.+|federated-user/.+))"
-)
 _SERVICE: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
@@ -78,7 +76,7 @@ def _read_principal(request: Input, role: str) -> GrantPrincipal | None:
         return GrantPrincipal(service, is_service=True)
     if principal is None:
         return None
-    if not (_PRINCIPAL_ARN.fullmatch(principal) or _SERVICE.fullmatch(principal)):
+    if not (PRINCIPAL_ARN.fullmatch(principal) or _SERVICE.fullmatch(principal)):
         raise AwsError("InvalidArnException", f"ARN does not refer to a valid principal: {principal}")
     return GrantPrincipal(principal, is_service=False)
 

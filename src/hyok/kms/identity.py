@@ -22,6 +22,11 @@ _FAILURES: Final[Mapping[IdentificationFailure, StsFailure]] = {
     IdentificationFailure.UNREADABLE_SIGNATURE: StsFailure.INCOMPLETE_SIGNATURE,
     IdentificationFailure.INVALID_REGION: StsFailure.SIGNATURE_DOES_NOT_MATCH,
     IdentificationFailure.UNKNOWN_ACCESS_KEY: StsFailure.INVALID_CLIENT_TOKEN_ID,
+    IdentificationFailure.SIGNATURE_MISMATCH: StsFailure.SIGNATURE_DOES_NOT_MATCH,
+    IdentificationFailure.EXPIRED: StsFailure.SIGNATURE_DOES_NOT_MATCH,
+    IdentificationFailure.NOT_YET_CURRENT: StsFailure.SIGNATURE_DOES_NOT_MATCH,
+    IdentificationFailure.WRONG_SERVICE: StsFailure.SIGNATURE_DOES_NOT_MATCH,
+    IdentificationFailure.WRONG_DATE: StsFailure.SIGNATURE_DOES_NOT_MATCH,
 }
 
 

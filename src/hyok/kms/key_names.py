@@ -50,10 +50,8 @@ def refuse_name(call: Call, text: str, *, allow_alias: bool) -> AwsError:
     if region != call.region:
         return errors.invalid_arn(region)
     if account != call.account:
-        return errors.access_denied(
-            f"User: {call.principal_arn} is not authorized to perform: kms:{call.operation} on resource: {text} "
-            f"because no resource-based policy allows the kms:{call.operation} action"
-        )
+        reason = f"because no resource-based policy allows the kms:{call.operation} action"
+        return errors.not_authorized(call.principal_arn, call.operation, text, reason)
     return _refuse_local_name(call, resource.removeprefix("key/"), text, allow_alias=allow_alias)
 
 

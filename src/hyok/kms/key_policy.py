@@ -1,35 +1,38 @@
-"""Key policies: kept and shown to the letter. Nothing decides by them yet."""
+"""Key policies: kept and shown to the letter, read once and compiled when they first decide."""
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import Final
 
 from hyok.awsjson.errors import AwsError
 from hyok.kms import errors
 from hyok.kms.key_names import root_arn
 from hyok.kms.values import KmsKey
+from hyok.policy.compiled import CompiledPolicies, compile_policies
+from hyok.policy.dialects import KEY_POLICY
+from hyok.policy.errors import PolicyError
+from hyok.policy.parsing import MAX_BYTES, parse_policy
 
 POLICY_NAME: Final = "default"
 """The one name that a key's policy can have."""
 
-MAX_POLICY_BYTES: Final = 32_768
-"""AWS KMS quota; the service model allows more."""
-
+_COMPILED_AT_MOST: Final = 4096
 _INDENT: Final = 2
+
+_log = logging.getLogger(__name__)
 
 
 def read_policy(text: str) -> str:
     """Return a key policy to the letter. AwsError LimitExceeded… or MalformedPolicyDocumentException."""
     size = len(text.encode())
-    if size > MAX_POLICY_BYTES:
-        raise errors.limit_exceeded(f"The key policy has {size} bytes; at most {MAX_POLICY_BYTES} are allowed.")
+    if size > MAX_BYTES:
+        raise errors.limit_exceeded(f"The key policy has {size} bytes; at most {MAX_BYTES} are allowed.")
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AwsError("MalformedPolicyDocumentException", "The key policy is not JSON.") from error
-    if not isinstance(document, dict):
-        raise AwsError("MalformedPolicyDocumentException", "The key policy is not a JSON object.")
+        parse_policy(text, KEY_POLICY)
+    except PolicyError as error:
+        raise AwsError("MalformedPolicyDocumentException", f"The key policy is none: {error}") from error
     return text
 
 
@@ -54,3 +57,28 @@ def default_policy(account: str, region: str) -> str:
         ],
     }
     return json.dumps(policy, indent=_INDENT, separators=(",", " : "))
+
+
+class CompiledKeyPolicies:
+    """The policies of keys, compiled; keys with the same one share it."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str | tuple[str, str], CompiledPolicies] = {}
+
+    def of(self, key: KmsKey) -> CompiledPolicies:
+        """Return a key's policy, ready to decide; one that cannot be read (the storage was edited) allows nothing."""
+        text = (key.account, key.region) if key.policy is None else key.policy
+        compiled = self._compiled.get(text)
+        if compiled is None:
+            if len(self._compiled) >= _COMPILED_AT_MOST:
+                self._compiled.clear()
+            compiled = self._compiled[text] = _compile(key)
+        return compiled
+
+
+def _compile(key: KmsKey) -> CompiledPolicies:
+    try:
+        return compile_policies({POLICY_NAME: parse_policy(policy_of(key), KEY_POLICY)})
+    except PolicyError as error:
+        _log.error("the policy of %s cannot be read and allows nothing: %s", key.arn, error)
+        return compile_policies({})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from hyok.clock import Clock
 from hyok.custody.safe import Safe
 from hyok.kms.aliases import Aliases
+from hyok.kms.authorization import Authorization
 from hyok.kms.backing_keys import BackingKeys
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
 from hyok.kms.double_encryption import DoubleEncryption, OuterLayer
@@ -32,6 +35,7 @@ from hyok.kms.operations.rotation import RotationOperations
 from hyok.kms.operations.tags import TagOperations
 from hyok.kms.repository import load_keys
 from hyok.kms.turns import Turns
+from hyok.kms.values import KmsKey
 from hyok.storage.engine import Storage
 
 
@@ -47,6 +51,7 @@ class KeySpace(NamedTuple):
     backing_keys: BackingKeys
     grants: Grants
     tokens: GrantTokens
+    authorization: Authorization
 
 
 def open_key_space(storage: Storage, safe: Safe, clock: Clock) -> KeySpace:
@@ -71,6 +76,7 @@ def open_key_space(storage: Storage, safe: Safe, clock: Clock) -> KeySpace:
         backing_keys,
         Grants(grant_index, index, tokens, storage=storage, turns=turns, clock=clock),
         tokens,
+        Authorization(grant_index, key_aliases=partial(_alias_names, index), clock=clock),
     )
 
 
@@ -83,12 +89,12 @@ def operation_families(
     schedule_clock: Clock,
 ) -> tuple[OperationFamily, ...]:
     """Return the operations on keys. `schedule_clock` is the key schedule's."""
-    keys, aliases, backing_keys, grants, tokens = space
-    access = KeyAccess(keys, stores, tokens)
+    keys, aliases, backing_keys, grants, tokens, authorization = space
+    access = KeyAccess(keys, stores, tokens, authorization)
     encryption = DoubleEncryption(backing_keys, external_keys)
     usages = LastUsages(clock)
     return (
-        CreateKey(keys=keys, stores=stores, external_keys=external_keys, clock=clock),
+        CreateKey(keys=keys, access=access, stores=stores, external_keys=external_keys, clock=clock),
         KeyOperations(keys=keys, access=access, stores=stores, usages=usages, schedule_clock=schedule_clock),
         KeyPolicyOperations(keys=keys, access=access),
         TagOperations(keys=keys, access=access),
@@ -100,3 +106,7 @@ def operation_families(
         RotationOperations(keys=keys, backing_keys=backing_keys, access=access, schedule_clock=schedule_clock),
         RefusedOperations(access=access),
     )
+
+
+def _alias_names(index: KeyIndex, key: KmsKey) -> Sequence[str]:
+    return [alias.name for alias in index.aliases_of(key.key_id)]

@@ -22,6 +22,33 @@ from hyok.storage.engine import Storage
 
 SECONDS_PER_DAY: Final = 86_400
 
+CROSS_ACCOUNT_OPERATIONS: Final = frozenset(
+    {
+        "CreateGrant",
+        "Decapsulate",
+        "Decrypt",
+        "DeriveSharedSecret",
+        "DescribeKey",
+        "Encapsulate",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "GetKeyRotationStatus",
+        "GetPublicKey",
+        "ListGrants",
+        "ReEncrypt",
+        "RetireGrant",
+        "RevokeGrant",
+        "Sign",
+        "Verify",
+        "VerifyMac",
+    }
+)
+"""What can be done with a key of another account (AWS KMS API, "Cross-account use" of each operation)."""
+
 
 class Keys:
     """All KMS keys of all accounts and Regions. What a call may see are those of its own account and Region.
@@ -49,21 +76,21 @@ class Keys:
     def find(self, call: Call, name: str) -> KmsKey:
         """Return a key by key id, key ARN, alias name or alias ARN. AwsError NotFoundException in AWS's words."""
         key = self._index.key_by_arn(name) or self._index.key(name) or self._find_by_alias(call, name)
-        if key is None or not _is_here(key, call):
+        if key is None or not _is_within_reach(key, call, name):
             raise refuse_name(call, name, allow_alias=True)
         return key
 
     def find_by_id(self, call: Call, name: str) -> KmsKey:
         """Return a key by key id or key ARN, the only names that management takes. AwsError NotFoundException."""
         key = self._index.key_by_arn(name) or self._index.key(name)
-        if key is None or not _is_here(key, call):
+        if key is None or not _is_within_reach(key, call, name):
             raise refuse_name(call, name, allow_alias=False)
         return key
 
     def find_named_in_blob(self, call: Call, *, account: str, key_id: str) -> KmsKey | None:
-        """Return the key a ciphertext blob names, or None if there is none such for this caller."""
+        """Return the key a ciphertext blob names, or None if there is none such in the caller's Region."""
         key = self._index.key(key_id)
-        return key if key is not None and key.account == account and _is_here(key, call) else None
+        return key if key is not None and key.account == account and key.region == call.region else None
 
     def page(self, call: Call, *, limit: int, marker: str | None) -> tuple[Sequence[KmsKey], Page]:
         """Return some of the caller's keys, by key id. AwsError InvalidMarkerException."""
@@ -165,8 +192,14 @@ class Keys:
         return present
 
 
-def _is_here(key: KmsKey, call: Call) -> bool:
-    return key.account == call.account and key.region == call.region
+def _is_within_reach(key: KmsKey, call: Call, name: str) -> bool:
+    """Tell whether a key can be named by a call at all; whether it may be used is another question.
+
+    Another account's only by ARN, and only for what AWS lets be done across accounts.
+    """
+    if key.region != call.region:
+        return False
+    return key.account == call.account or (name.startswith("arn:") and call.operation in CROSS_ACCOUNT_OPERATIONS)
 
 
 def _with_next_rotation(key: KmsKey, *, now: float) -> KmsKey:

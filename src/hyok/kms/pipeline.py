@@ -16,6 +16,7 @@ from hyok.awsjson.errors import AwsError
 from hyok.awsjson.service import ServiceModel
 from hyok.errors import HyokError
 from hyok.kms import errors
+from hyok.kms.authorization import Authorization
 from hyok.kms.call import Call
 from hyok.kms.caller import CallerIdentification, IdentificationFailure, UnidentifiedCallerError
 from hyok.kms.identity import answer_get_caller_identity
@@ -32,6 +33,11 @@ _IDENTIFICATION_CODES: Final[Mapping[IdentificationFailure, str]] = {
     IdentificationFailure.UNREADABLE_SIGNATURE: "IncompleteSignatureException",
     IdentificationFailure.INVALID_REGION: "InvalidSignatureException",
     IdentificationFailure.UNKNOWN_ACCESS_KEY: "UnrecognizedClientException",
+    IdentificationFailure.SIGNATURE_MISMATCH: "InvalidSignatureException",
+    IdentificationFailure.EXPIRED: "InvalidSignatureException",
+    IdentificationFailure.NOT_YET_CURRENT: "InvalidSignatureException",
+    IdentificationFailure.WRONG_SERVICE: "InvalidSignatureException",
+    IdentificationFailure.WRONG_DATE: "InvalidSignatureException",
 }
 
 _log = logging.getLogger(__name__)
@@ -41,10 +47,16 @@ class KmsService:
     """The AWS KMS API over what the operation families do; an `HttpService`."""
 
     def __init__(
-        self, *, model: ServiceModel, families: tuple[OperationFamily, ...], identification: CallerIdentification
+        self,
+        *,
+        model: ServiceModel,
+        families: tuple[OperationFamily, ...],
+        identification: CallerIdentification,
+        authorization: Authorization,
     ) -> None:
         self._model = model
         self._identification = identification
+        self._authorization = authorization
         self._operations: dict[str, Operation] = {}
         for family in families:
             self._operations.update(family.operations())
@@ -91,13 +103,26 @@ class KmsService:
         caller = self._identification.identify(request)
         # 3. With what; beyond this line neither JSON nor Base64.
         decoded = self._model.decode_input(operation, request.body)
-        # 4. Do it.
         perform = self._operations.get(operation)
         if perform is None:
             raise errors.not_there_yet(operation)
-        call = Call(request_id, operation, caller.account, caller.region, caller.principal_arn, "", "", "")
+        call = Call(
+            request_id,
+            operation,
+            caller.account,
+            caller.region,
+            caller.principal_arn,
+            via_service="",
+            source_vpc="",
+            source_vpce="",
+            source_address=request.peer.address,
+            identity=caller.identity,
+        )
+        # 4. Whether the caller may, as far as that is no question of a key. `KeyAccess` asks the rest.
+        self._authorization.require_for_operation(call, decoded)
+        # 5. Do it.
         output = await perform(call, decoded)
-        # 5. Answer.
+        # 6. Answer.
         return _respond(200, self._model.encode_output(operation, output or {}), request_id)
 
     def _answer_without_body(self, request: HttpRequest, request_id: str) -> HttpResponse:

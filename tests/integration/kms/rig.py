@@ -104,6 +104,7 @@ class Rig:
             model=MODEL,
             families=(*families, operations),
             identification=AnyCredentials(account=ACCOUNT, region=REGION),
+            authorization=self.space.authorization,
         )
         self.run(self.lifecycle.start())
 

@@ -6,6 +6,9 @@ from hyok.kms.key_names import key_arn
 from hyok.kms.values import ExternalKeyReference, KeyState, KmsKey, Origin
 from tests.unit.kms.running import ACCOUNT, REGION, STORE_ID, XKS_KEY_ID
 
+POLICY = """{"Version": "2012-10-17", "Statement": [
+  {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*", "Resource": "*"}
+]}"""
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 
 ORDINARY_KEY = KmsKey(
@@ -20,7 +23,7 @@ ORDINARY_KEY = KmsKey(
     deletion_date=None,
     backing_key=1,
     external_key=None,
-    policy="{}",
+    policy=POLICY,
     tags=(),
     rotation=None,
 )
@@ -39,7 +42,7 @@ EXTERNAL_KEY = KmsKey(
     deletion_date=None,
     backing_key=1,
     external_key=ExternalKeyReference(STORE_ID, XKS_KEY_ID),
-    policy="{}",
+    policy=POLICY,
     tags=(),
     rotation=None,
 )

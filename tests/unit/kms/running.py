@@ -21,12 +21,13 @@ from hyok.clock import AdjustableClock, Deadline, SystemClock
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe
 from hyok.kms.call import Call
-from hyok.kms.caller import AnyCredentials
+from hyok.kms.caller import AnyCredentials, Caller
 from hyok.kms.connection_state import ConnectionState
 from hyok.kms.custom_key_stores import Connectivity, CustomKeyStore, CustomKeyStoreDirectory, ProxyCredential
 from hyok.kms.external_failures import ExternalFailure, for_create_key, for_crypto
 from hyok.kms.key_space import open_key_space, operation_families
 from hyok.kms.pipeline import KmsService
+from hyok.kms.principals import IdentityPolicy, make_identity
 from hyok.kms.schedule import KeySchedule
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.values import ExternalKeyReference, KmsKey, OuterSealed, RotationType
@@ -111,6 +112,29 @@ class ExternalKeysInMemory:
         return self.keys[key.external_key.xks_key_id]
 
 
+class KnownCallers:
+    """Any credentials, and besides them callers whose ARN and identity policies a test gives."""
+
+    def __init__(self) -> None:
+        self._any = AnyCredentials(account=ACCOUNT, region=REGION)
+        self._known: dict[bytes, Caller] = {}
+
+    def add(self, arn: str, *statements: Mapping[str, object], **tags: str) -> str:
+        """Add a caller with one identity policy of these statements; returns its access key id."""
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        policies = [IdentityPolicy("test", document)] if statements else []
+        access_key_id = f"KNOWN{len(self._known)}"
+        caller = Caller(arn.split(":")[4], REGION, arn, access_key_id, make_identity(policies, tags))
+        self._known[access_key_id.encode()] = caller
+        return access_key_id
+
+    def identify(self, request: HttpRequest) -> Caller:
+        for access_key_id, known in self._known.items():
+            if b"Credential=%b/" % access_key_id in request.authorization:
+                return known
+        return self._any.identify(request)
+
+
 class RunningKms:
     """The service, and what stands around it."""
 
@@ -124,6 +148,7 @@ class RunningKms:
         self.stores = CustomKeyStoreDirectory(self.run(self._repository.load()))
         self.external_keys = ExternalKeysInMemory(self.stores)
         self.space = open_key_space(self.storage, safe, clock)
+        self.callers = KnownCallers()
         self.schedule = KeySchedule(self.space.keys, self.schedule_clock)
         self.service = KmsService(
             model=MODEL,
@@ -134,7 +159,8 @@ class RunningKms:
                 clock=clock,
                 schedule_clock=self.schedule_clock,
             ),
-            identification=AnyCredentials(account=ACCOUNT, region=REGION),
+            identification=self.callers,
+            authorization=self.space.authorization,
         )
 
     def run(self, coroutine: Any) -> Any:
@@ -152,10 +178,19 @@ class RunningKms:
         self.stores.put(replace(self.stores.get(STORE_ID), state=state))
 
     def call(
-        self, operation: str, request: Mapping[str, object], *, account: str = ACCOUNT, region: str = REGION
+        self,
+        operation: str,
+        request: Mapping[str, object],
+        *,
+        account: str = ACCOUNT,
+        region: str = REGION,
+        caller: str = "",
     ) -> dict[str, Any]:
-        """Return the decoded output, blobs as bytes; raise the AwsError that the answer carries."""
-        response = self.answer(signed_request(operation, request, access_key_id=account, region=region))
+        """Return the decoded output, blobs as bytes; raise the AwsError that the answer carries.
+
+        The caller is the account's root user, unless one that `callers` knows is given.
+        """
+        response = self.answer(signed_request(operation, request, access_key_id=caller or account, region=region))
         document = json.loads(response.body) if response.body else {}
         if response.status != 200:
             raise AwsError(document["__type"], document.get("message", document.get("Message")))

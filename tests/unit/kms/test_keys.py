@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from hyok.awsjson.errors import AwsError
+from hyok.kms.call import Call
 from hyok.kms.repository import StaleMemoryError
 from hyok.kms.values import KeyState, KmsKey
 from hyok.storage.schema import keys as keys_table
-from tests.unit.kms.examples import ORDINARY_KEY
+from tests.unit.kms.examples import ORDINARY_KEY, POLICY
 from tests.unit.kms.running import (
     OTHER_ACCOUNT,
     OTHER_REGION,
@@ -29,7 +30,7 @@ def disabled(key: KmsKey) -> KmsKey:
 def test_everything_about_keys_survives_a_restart(tmp_path: Path) -> None:
     with running_kms(tmp_path) as before:
         before.add_store()
-        ordinary = before.create_key(Description="first", Tags=[{"TagKey": "a", "TagValue": "ü"}], Policy='{"a": 1}')
+        ordinary = before.create_key(Description="first", Tags=[{"TagKey": "a", "TagValue": "ü"}], Policy=POLICY)
         external = before.create_external_key()
         before.call("DisableKey", {"KeyId": ordinary})
         before.call("ScheduleKeyDeletion", {"KeyId": external})
@@ -64,14 +65,33 @@ def test_a_key_is_found_under_four_names(kms: RunningKms) -> None:
         assert kms.space.keys.find_by_id(a_call(), name).arn == arn
 
 
-@pytest.mark.parametrize(("account", "region"), [(OTHER_ACCOUNT, a_call().region), (a_call().account, OTHER_REGION)])
-def test_nothing_of_another_account_or_region_is_found(kms: RunningKms, account: str, region: str) -> None:
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        a_call("Decrypt", region=OTHER_REGION),
+        a_call("PutKeyPolicy", account=OTHER_ACCOUNT),
+        a_call("ListKeyRotations", account=OTHER_ACCOUNT),
+    ],
+)
+def test_nothing_of_another_region_is_found_nor_of_another_account_by_who_may_not_reach_it(
+    kms: RunningKms, elsewhere: Call
+) -> None:
     arn = kms.create_key()
     kms.call("CreateAlias", {"AliasName": "alias/app", "TargetKeyId": arn})
-    elsewhere = a_call(account=account, region=region)
     for name in (arn.split("/")[1], arn, "alias/app", arn.split("key/")[0] + "alias/app"):
         with pytest.raises(AwsError):
             kms.space.keys.find(elsewhere, name)
+
+
+def test_a_key_of_another_account_is_found_by_arn_for_what_may_be_done_across_accounts(kms: RunningKms) -> None:
+    arn = kms.create_key()
+    kms.call("CreateAlias", {"AliasName": "alias/app", "TargetKeyId": arn})
+    call = a_call("Encrypt", account=OTHER_ACCOUNT)
+    for name in (arn, arn.split("key/")[0] + "alias/app"):
+        assert kms.space.keys.find(call, name).arn == arn
+    for name in (arn.split("/")[1], "alias/app"):
+        with pytest.raises(AwsError, match="NotFoundException"):
+            kms.space.keys.find(call, name)
 
 
 def test_a_store_s_keys_are_those_tied_to_its_external_keys_in_any_state(kms: RunningKms) -> None:

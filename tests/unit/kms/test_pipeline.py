@@ -7,7 +7,10 @@ import re
 import pytest
 
 from hyok.awsjson.errors import AwsError
+from hyok.clock import SystemClock
+from hyok.kms.authorization import Authorization
 from hyok.kms.caller import AnyCredentials
+from hyok.kms.grant_index import GrantIndex
 from hyok.kms.operation import Operation
 from hyok.kms.pipeline import KmsService
 from hyok.transport.messages import HttpResponse, Refusal
@@ -47,6 +50,7 @@ def service(operation: Operation) -> KmsService:
         model=MODEL,
         families=(OneOperation(operation),),
         identification=AnyCredentials(account=ACCOUNT, region=REGION),
+        authorization=Authorization(GrantIndex(), key_aliases=lambda _: (), clock=SystemClock()),
     )
 
 
@@ -69,7 +73,7 @@ def test_an_operation_gets_who_calls_from_where_and_what(kms: RunningKms) -> Non
     assert response.status == 200
     assert response.content_type == b"application/x-amz-json-1.1"
     assert json.loads(response.body) == {"Plaintext": "MTIzNDU2Nzg="}
-    expected = a_call("GenerateRandom")._replace(request_id=request_id(response))
+    expected = a_call("GenerateRandom")._replace(request_id=request_id(response), source_address=PEER.address)
     assert seen == [expected, {"NumberOfBytes": 8}]
 
 

@@ -9,7 +9,7 @@ from hyok.kms import errors
 from hyok.kms.aliases import Aliases, check_alias_name
 from hyok.kms.call import Call
 from hyok.kms.key_access import KeyAccess
-from hyok.kms.key_names import ALIAS_PREFIX
+from hyok.kms.key_names import ALIAS_PREFIX, alias_arn
 from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.pages import read_limit
 from hyok.kms.values import Alias, KmsKey
@@ -36,21 +36,19 @@ class AliasOperations:
 
     async def create(self, call: Call, request: Input) -> None:
         """CreateAlias."""
-        name: str = request["AliasName"]
-        check_alias_name(name)
+        name = self._admitted_name(call, request)
         await self._aliases.create(call, name, self._target(call, request))
 
     async def update(self, call: Call, request: Input) -> None:
         """UpdateAlias: the alias points at another key from now on, whatever state the old one is in."""
-        name: str = request["AliasName"]
-        check_alias_name(name)
-        self._aliases.find(call, name)
+        name = self._admitted_name(call, request)
+        self._admit_to_present_target(call, request, name)
         await self._aliases.move(call, name, self._target(call, request))
 
     async def delete(self, call: Call, request: Input) -> None:
         """DeleteAlias."""
-        name: str = request["AliasName"]
-        check_alias_name(name)
+        name = self._admitted_name(call, request)
+        self._admit_to_present_target(call, request, name)
         await self._aliases.delete(call, name)
 
     async def list(self, call: Call, request: Input) -> Output:
@@ -60,9 +58,22 @@ class AliasOperations:
         if request.get("KeyId") is None:
             aliases, page = self._aliases.page(call, limit=limit, marker=marker)
         else:
-            key = self._access.find_by_id(call, request)
+            key = self._access.look_up_by_id(call, request["KeyId"])
             aliases, page = self._aliases.page_of_key(call, key, limit=limit, marker=marker)
         return {"Aliases": [_entry(alias) for alias in aliases], **page.output()}
+
+    def _admitted_name(self, call: Call, request: Input) -> str:
+        """Return the alias name of a request whose caller may do this with an alias of that name."""
+        name: str = request["AliasName"]
+        check_alias_name(name)
+        self._access.admit_to_account(call, request, resource=alias_arn(call.account, call.region, name))
+        return name
+
+    def _admit_to_present_target(self, call: Call, request: Input, name: str) -> None:
+        """Taking an alias from a key is a right to that key, too."""
+        key = self._aliases.target(self._aliases.find(call, name))
+        if key is not None:
+            self._access.admit(call, request, key, key_name=key.arn)
 
     def _target(self, call: Call, request: Input) -> KmsKey:
         name: str = request["TargetKeyId"]

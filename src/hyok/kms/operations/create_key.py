@@ -10,6 +10,7 @@ from hyok.clock import Clock
 from hyok.kms.backing_keys import FIRST_NUMBER
 from hyok.kms.call import Call
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
+from hyok.kms.key_access import KeyAccess
 from hyok.kms.key_metadata import key_metadata
 from hyok.kms.key_names import key_arn
 from hyok.kms.key_request import KeyRequest, read_key_request
@@ -30,9 +31,16 @@ class CreateKey:
     """The operation that makes keys."""
 
     def __init__(
-        self, *, keys: Keys, stores: CustomKeyStoreDirectory, external_keys: ExternalKeyCheck, clock: Clock
+        self,
+        *,
+        keys: Keys,
+        access: KeyAccess,
+        stores: CustomKeyStoreDirectory,
+        external_keys: ExternalKeyCheck,
+        clock: Clock,
     ) -> None:
         self._keys = keys
+        self._access = access
         self._stores = stores
         self._external_keys = external_keys
         self._clock = clock
@@ -44,6 +52,8 @@ class CreateKey:
     async def create(self, call: Call, request: Input) -> Output:
         """CreateKey."""
         wanted = read_key_request(request)
+        if wanted.tags:
+            self._access.admit_to_account(call, request, action="TagResource")
         if wanted.external_key is not None:
             store_id, xks_key_id = wanted.external_key
             # 1. The store must exist, 2. nobody else may have the external key, 3. it must be fit: the proxy is asked.
@@ -51,6 +61,8 @@ class CreateKey:
             self._keys.require_untied(wanted.external_key)
             await self._external_keys.check_new(call, store_id, xks_key_id)
         key = self._new_key(call, wanted)
+        if wanted.policy is not None and not request.get("BypassPolicyLockoutSafetyCheck"):
+            self._access.require_not_locked_out(call, key, wanted.policy)
         await self._keys.create(key)
         return {"KeyMetadata": key_metadata(key, self._stores)}
 

@@ -64,6 +64,13 @@ class Cryptography:
         refuse_recipient(request)
         context = canonical_context(request.get("EncryptionContext"))
         source = self._find_source(call, request, "KeyId")
+        self._access.admit_by_blob(
+            call,
+            request,
+            source.key,
+            key_name=request.get("KeyId"),
+            encryption_context=request.get("EncryptionContext"),
+        )
         _require_symmetric(request.get("EncryptionAlgorithm"))
         self._access.require_state(call, source.key)
         if source.blob is None or request.get("DryRun"):
@@ -82,7 +89,8 @@ class Cryptography:
         source_context = canonical_context(request.get("SourceEncryptionContext"))
         destination_context = canonical_context(request.get("DestinationEncryptionContext"))
         source = self._find_source(call, request, "SourceKeyId")
-        destination = self._access.find(call, request, "DestinationKeyId")
+        destination = self._access.look_up(call, request["DestinationKeyId"])
+        self._admit_to_both(call, request, source.key, destination)
         _require_symmetric(request.get("SourceEncryptionAlgorithm"))
         _require_symmetric(request.get("DestinationEncryptionAlgorithm"))
         self._access.require_state(call, source.key)
@@ -103,6 +111,27 @@ class Cryptography:
             "DestinationKeyMaterialId": shown_material_id(destination, destination.backing_key),
         }
 
+    def _admit_to_both(self, call: Call, request: Input, source: KmsKey, destination: KmsKey) -> None:
+        is_same_key = source.key_id == destination.key_id
+        self._access.admit_by_blob(
+            call,
+            request,
+            source,
+            action="ReEncryptFrom",
+            key_name=request.get("SourceKeyId"),
+            encryption_context=request.get("SourceEncryptionContext"),
+            is_same_key=is_same_key,
+        )
+        self._access.admit(
+            call,
+            request,
+            destination,
+            action="ReEncryptTo",
+            key_name=request["DestinationKeyId"],
+            encryption_context=request.get("DestinationEncryptionContext"),
+            is_same_key=is_same_key,
+        )
+
     def _find_source(self, call: Call, request: Input, key_member: str) -> _Source:
         """Find the key to decrypt with: the one the blob names, which must be the one the caller named, if any."""
         name: str | None = request.get(key_member)
@@ -110,7 +139,7 @@ class Cryptography:
         if _ignores_ciphertext(request):
             if name is None:
                 raise errors.validation(f"{key_member} is required with the DryRun modifier {_IGNORE_CIPHERTEXT}.")
-            return _Source(self._access.find(call, request, key_member), None)
+            return _Source(self._access.look_up(call, name), None)
         if ciphertext is None:
             raise null_member_error("CiphertextBlob")
         named = None if name is None else self._access.look_up(call, name)
@@ -120,8 +149,7 @@ class Cryptography:
             raise errors.invalid_ciphertext() from error
         if named is not None and named.key_id != blob.key_id:
             raise errors.incorrect_key()
-        key = self._access.find_named_in_blob(call, request, account=blob.account, key_id=blob.key_id)
-        return _Source(key, blob)
+        return _Source(self._access.look_up_named_in_blob(call, account=blob.account, key_id=blob.key_id), blob)
 
 
 def refuse_recipient(request: Input) -> None:

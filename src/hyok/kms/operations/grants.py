@@ -39,8 +39,10 @@ class GrantOperations:
 
     async def create(self, call: Call, request: Input) -> Output:
         """CreateGrant: in force at once; a repeated request of the same name gets the same grant and another token."""
-        key = self._access.find_by_id(call, request)
+        name: str = request["KeyId"]
+        key = self._access.look_up_by_id(call, name)
         wanted = read_grant_request(request, key, issuing_account=call.account)
+        self._access.admit(call, request, key, key_name=name, grant=wanted)
         self._access.require_state(call, key)
         if request.get("DryRun"):
             raise errors.dry_run()
@@ -67,6 +69,7 @@ class GrantOperations:
         retiring = _read_one_of(request, "RetiringPrincipal", "RetiringServicePrincipal")
         if retiring is None:
             raise null_member_error("RetiringPrincipal")
+        self._access.admit_to_principal(call, request, retiring)
         grants, page = self._grants.page_of_retirable(
             retiring, region=call.region, limit=limit, marker=request.get("Marker")
         )
@@ -75,6 +78,7 @@ class GrantOperations:
     async def retire(self, call: Call, request: Input) -> None:
         """RetireGrant: by token, or by key and grant id."""
         key, grant = self._find_retired(call, request)
+        self._access.admit_to_retirement(call, request, key, grant)
         self._access.require_state(call, key)
         if request.get("DryRun"):
             raise errors.dry_run()
@@ -96,7 +100,7 @@ class GrantOperations:
         if token is not None and key_id is None and grant_id is None:
             return self._grants.find_by_token(token, region=call.region)
         if token is None and key_id is not None and grant_id is not None:
-            key = self._access.find_by_id(call, request)
+            key = self._access.look_up_by_id(call, key_id)
             return key, self._grants.find(key, grant_id)
         raise errors.validation("Specify either GrantToken, or both KeyId and GrantId.")
 

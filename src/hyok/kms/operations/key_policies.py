@@ -40,6 +40,8 @@ class KeyPolicyOperations:
         if request.get("PolicyName") == _RAM_POLICY_NAME:
             raise errors.validation("The AWS_RAM policy can only be managed by the RAM service.")
         _require_default(request)
+        if not request.get("BypassPolicyLockoutSafetyCheck"):
+            self._access.require_not_locked_out(call, key, policy)
 
         def change(key: KmsKey) -> KmsKey:
             self._access.require_state(call, key)

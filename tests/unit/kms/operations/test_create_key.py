@@ -6,6 +6,7 @@ import pytest
 
 from hyok.awsjson.errors import AwsError
 from hyok.kms.connection_state import ConnectionState
+from tests.unit.kms.examples import POLICY
 from tests.unit.kms.running import ACCOUNT, OTHER_ACCOUNT, REGION, STORE_ID, XKS_KEY_ID, RunningKms
 
 EXTERNAL = {"Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": STORE_ID, "XksKeyId": XKS_KEY_ID}
@@ -121,7 +122,7 @@ def test_every_fitting_member_may_be_spelled_out(kms: RunningKms) -> None:
         "KeyUsage": "ENCRYPT_DECRYPT",
         "MultiRegion": False,
         "BypassPolicyLockoutSafetyCheck": True,
-        "Policy": '{"Version": "2012-10-17", "Statement": []}',
+        "Policy": POLICY,
         "Tags": [{"TagKey": "a", "TagValue": ""}],
     }
     assert kms.call("CreateKey", spelled_out)["KeyMetadata"]["KeyState"] == "Enabled"

@@ -190,7 +190,7 @@ def test_a_key_s_grants_are_listed_in_pages_and_by_grantee_and_id(kms: RunningKm
 
 
 def test_a_list_of_grants_has_its_own_bounds(kms: RunningKms, arn: str) -> None:
-    for operation, request in (("ListGrants", {"KeyId": arn}), ("ListRetirableGrants", {"RetiringPrincipal": BOB})):
+    for operation, request in (("ListGrants", {"KeyId": arn}), ("ListRetirableGrants", {"RetiringPrincipal": ALICE})):
         with pytest.raises(AwsError, match=r"Value '101' at 'limit' .* less than or equal to 100"):
             kms.call(operation, {**request, "Limit": 101})
         with pytest.raises(AwsError, match="InvalidMarkerException"):
@@ -208,6 +208,8 @@ def test_retirable_grants_are_those_of_all_keys_in_the_region(kms: RunningKms, a
     request = {"GranteePrincipal": ALICE, "Operations": ["Decrypt"], "RetiringPrincipal": mine}
     kms.call("CreateGrant", {"KeyId": elsewhere, **request}, region=OTHER_REGION)
     assert ids(kms.call("ListRetirableGrants", {"RetiringPrincipal": mine})["Grants"]) == sorted(here)
+    bobs = kms.call("ListRetirableGrants", {"RetiringPrincipal": BOB}, account=OTHER_ACCOUNT)["Grants"]
+    assert [grant["KeyId"] for grant in bobs] == [arn], "of another account's key"
     with pytest.raises(AwsError, match=r"ValidationException: .*'retiringPrincipal'"):
         kms.call("ListRetirableGrants", {})
     with pytest.raises(AwsError, match="but not both"):
@@ -275,6 +277,6 @@ def test_a_dry_run_changes_nothing_and_comes_last(kms: RunningKms, arn: str) -> 
 def test_a_deleted_key_takes_its_grants_with_it(kms: RunningKms, arn: str) -> None:
     token = create(kms, arn, RetiringPrincipal=BOB)["GrantToken"]
     kms.delete(arn)
-    assert kms.call("ListRetirableGrants", {"RetiringPrincipal": BOB})["Grants"] == []
+    assert kms.call("ListRetirableGrants", {"RetiringPrincipal": BOB}, account=OTHER_ACCOUNT)["Grants"] == []
     with pytest.raises(AwsError, match="NotFoundException"):
         kms.call("RetireGrant", {"GrantToken": token})

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from hyok.awsjson.errors import AwsError
+from tests.unit.kms.examples import POLICY
 from tests.unit.kms.running import RunningKms
 
 
 def test_a_key_keeps_the_policy_it_was_made_with_to_the_letter(kms: RunningKms) -> None:
-    policy = '{ "Version":"2012-10-17", "Statement":[] }'
-    assert kms.call("GetKeyPolicy", {"KeyId": kms.create_key(Policy=policy), "PolicyName": "default"}) == {
-        "Policy": policy,
+    assert kms.call("GetKeyPolicy", {"KeyId": kms.create_key(Policy=POLICY), "PolicyName": "default"}) == {
+        "Policy": POLICY,
         "PolicyName": "default",
     }
 
