@@ -1,0 +1,110 @@
+"""Policies, compiled once: what they decide, and what they look at.
+
+A Deny that applies decides; else an Allow that means the caller itself; else an Allow that means its account, which
+delegates; else nothing is allowed (IAM User Guide, "Policy evaluation logic").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from hyok.policy.choices import is_chosen
+from hyok.policy.decision import NOT_ALLOWED, Decision, Outcome
+from hyok.policy.document import Effect, Policy
+from hyok.policy.statement_index import StatementIndex
+from hyok.policy.statements import CompiledStatement, compile_statement
+from hyok.policy.values import Request
+
+
+class Inputs(NamedTuple):
+    """What decisions depend on, besides principal, action and resource. Names are in lower case."""
+
+    lasting_keys: tuple[str, ...]
+    """Condition keys, sorted."""
+    volatile_keys: tuple[str, ...]
+    """Condition keys that only statements of the moment look at, sorted; a judgement that is lasting has not."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """All condition keys that a request's context is asked for: no others need be in it."""
+        return frozenset((*self.lasting_keys, *self.volatile_keys))
+
+
+class Judgement(NamedTuple):
+    """A decision, and whether it holds for every request with the same principal, action, resource and lasting keys."""
+
+    decision: Decision
+    is_lasting: bool
+
+
+class CompiledPolicies:
+    """Several policies that decide together; made by `compile_policies`."""
+
+    __slots__ = ("_allows", "_decisions", "_delegated", "_denies", "_index", "_volatile", "inputs", "statements")
+
+    def __init__(self, statements: tuple[CompiledStatement, ...]) -> None:
+        self.statements = statements
+        self.inputs = _inputs_of(statements)
+        self._index = StatementIndex(statements)
+        self._decisions = tuple(one.decision for one in statements)
+        self._delegated = tuple(one.decision._replace(outcome=Outcome.DELEGATED) for one in statements)
+        self._denies = self._allows = self._volatile = 0
+        for place, one in enumerate(statements):
+            self._volatile |= bool(one.volatile_keys) << place
+            if one.statement.effect is Effect.DENY:
+                self._denies |= 1 << place
+            else:
+                self._allows |= 1 << place
+
+    def decide(self, request: Request) -> Decision:
+        """Decide on a request."""
+        return self.judge(request).decision
+
+    def judge(self, request: Request) -> Judgement:
+        """Decide on a request, and tell whether the decision may be remembered."""
+        satisfied, by_account = self._index.find(request)
+        is_lasting = not satisfied & self._volatile
+        denying = self._first_that_holds(satisfied & self._denies, request)
+        if denying >= 0:
+            return Judgement(self._decisions[denying], is_lasting)
+        allows = satisfied & self._allows
+        allowing = self._first_that_holds(allows & ~by_account, request)
+        if allowing >= 0:
+            return Judgement(self._decisions[allowing], is_lasting)
+        delegating = self._first_that_holds(allows & by_account, request)
+        return Judgement(NOT_ALLOWED if delegating < 0 else self._delegated[delegating], is_lasting)
+
+    def _first_that_holds(self, candidates: int, request: Request) -> int:
+        """Return the place of the first candidate whose remaining tests hold too, or -1."""
+        while candidates:
+            lowest = candidates & -candidates
+            place = lowest.bit_length() - 1
+            if self._holds(place, request):
+                return place
+            candidates ^= lowest
+        return -1
+
+    def _holds(self, place: int, request: Request) -> bool:
+        resources = self.statements[place].resources
+        if resources and resources.templates and not is_chosen(resources, request.resource, request.context):
+            return False
+        context = request.context
+        return all(is_met(context) for is_met in self._index.rests[place])
+
+
+def compile_policies(policies: Mapping[str, Policy]) -> CompiledPolicies:
+    """Compile policies, by the names that decisions will tell; their order is that of the mapping."""
+    return CompiledPolicies(
+        tuple(
+            compile_statement(name, policy, statement)
+            for name, policy in policies.items()
+            for statement in policy.statements
+        )
+    )
+
+
+def _inputs_of(statements: tuple[CompiledStatement, ...]) -> Inputs:
+    lasting = frozenset[str]().union(*(one.keys - one.volatile_keys for one in statements))
+    volatile = frozenset[str]().union(*(one.volatile_keys for one in statements))
+    return Inputs(tuple(sorted(lasting)), tuple(sorted(volatile - lasting)))
