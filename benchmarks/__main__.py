@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmarks import data_keys, proxy_encrypt
+from benchmarks import data_keys, proxy_encrypt, transit
 
 
 def _show_proxy_encrypt(*, quick: bool) -> dict[str, Any]:
@@ -47,7 +47,23 @@ def _show_data_keys(*, quick: bool) -> dict[str, Any]:
     return {"external_key": found.external_key._asdict(), "ordinary_key": found.ordinary_key._asdict()}
 
 
-BENCHMARKS = {"proxy-encrypt": _show_proxy_encrypt, "data-keys": _show_data_keys}
+def _show_transit(*, quick: bool) -> dict[str, Any]:
+    found = transit.measure(seconds=2 if quick else 5)
+    click.echo(
+        f"\nTransit: encryptions of 150 bytes by {transit.CALLERS} callers; server on one core, callers on the other"
+    )
+    click.echo(f"  {'':22}{'req/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'our µs':>8}{'server µs':>11}{'of ceiling':>12}")
+    ways = {"the server's ceiling": found.ceiling, "ours, each alone": found.alone, "ours, gathered": found.gathered}
+    for name, one in ways.items():
+        click.echo(
+            f"  {name:22}{one.requests_per_second:8.0f}{one.p50_milliseconds:8.2f}{one.p99_milliseconds:8.2f}"
+            f"{one.client_cpu_microseconds:8.1f}{one.server_cpu_microseconds:11.1f}"
+            f"{one.requests_per_second / found.ceiling.requests_per_second:12.0%}"
+        )
+    return {name: one._asdict() for name, one in zip(found._fields, found, strict=True)}
+
+
+BENCHMARKS = {"proxy-encrypt": _show_proxy_encrypt, "data-keys": _show_data_keys, "transit": _show_transit}
 
 
 @click.command()

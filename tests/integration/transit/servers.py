@@ -37,6 +37,7 @@ class Server:
     def __init__(self, running: _Running, authority: trustme.CA) -> None:
         self._running = running
         self.port = running.port
+        self.pid = running.process.pid
         self.authority = authority
         self.address = f"https://localhost:{self.port}"
         self.root_token = ""
