@@ -30,8 +30,8 @@ from hyok.kms.key_policy import CompiledKeyPolicies
 from hyok.kms.operation import Input
 from hyok.kms.values import KmsKey
 from hyok.policy.callers import account_of
-from hyok.policy.compiled import CompiledPolicies, Judgement
-from hyok.policy.decision import Decision, Outcome
+from hyok.policy.decision import Outcome
+from hyok.policy.memory import DecisionMemory
 from hyok.policy.values import Request
 
 ACCOUNT_OPERATIONS: Final = frozenset(
@@ -53,7 +53,6 @@ ACCOUNT_OPERATIONS: Final = frozenset(
 _REMEMBERED_AT_MOST: Final = 16_384
 _EVERYTHING: Final = "*"
 _NO_INPUT: Final[Input] = {}
-_FULL_ACCESS: Final = Judgement(Decision(Outcome.ALLOWED, None, None), is_lasting=True)
 
 
 class Verdict(Enum):
@@ -74,11 +73,12 @@ class _Weighed(NamedTuple):
     """Whether the identity policies alone allow it."""
 
 
-class _Allowed(NamedTuple):
-    """By which policies something was allowed: it is for as long as they are these very objects."""
+class _Remembered(NamedTuple):
+    """What was weighed where no condition has a part in it: it holds as long as the policies are these very objects."""
 
     policy: str | None
     identity: Identity
+    weighed: _Weighed
 
 
 class Authorization:
@@ -89,8 +89,8 @@ class Authorization:
         self._key_aliases = key_aliases
         self._now = clock.now
         self._policies = CompiledKeyPolicies()
-        self._allowed: dict[tuple[str, str, str], _Allowed] = {}
-        """By key id, principal and action; only what no condition had a part in."""
+        self._remembered: dict[tuple[str, str, str], _Remembered] = {}
+        """By key id, principal and action."""
 
     def require(
         self,
@@ -105,8 +105,8 @@ class Authorization:
         is_same_key: bool | None = None,
     ) -> None:
         """Return if the caller may do this with the key."""
-        allowed = self._allowed.get((key.key_id, call.principal_arn, action))
-        if allowed is not None and allowed.policy is key.policy and allowed.identity is call.identity:
+        weighed = self._recall(call, key, action)
+        if weighed is not None and weighed.verdict is Verdict.ALLOWED:
             return
         use = Use(
             call,
@@ -120,7 +120,7 @@ class Authorization:
             now=self._now,
             is_same_key=is_same_key,
         )
-        weighed = self._weigh(use, key)
+        weighed = weighed or self._weigh(use, key)
         if not self._is_allowed(use, weighed):
             raise _refusal(call, action, key.arn, weighed.verdict)
 
@@ -134,7 +134,7 @@ class Authorization:
         if call.identity.policies is None:
             return
         use = Use(call, action, request, now=self._now)
-        match _judge_identity(use, resource).decision.outcome:
+        match _decide_by_identity(use, resource):
             case Outcome.ALLOWED | Outcome.DELEGATED:
                 return
             case Outcome.DENIED:
@@ -178,25 +178,25 @@ class Authorization:
             case Verdict.NOT_IN_KEY_POLICY | Verdict.NOT_IN_IDENTITY_POLICY:
                 return is_granted(self._grants, use, has_rights_at_home=weighed.has_rights_at_home)
 
+    def _recall(self, call: Call, key: KmsKey, action: str) -> _Weighed | None:
+        remembered = self._remembered.get((key.key_id, call.principal_arn, action))
+        if remembered is None or remembered.policy is not key.policy or remembered.identity is not call.identity:
+            return None
+        return remembered.weighed
+
     def _weigh(self, use: Use, key: KmsKey) -> _Weighed:
         call = use.call
         policies = self._policies.of(key)
-        context = context_of(use, policies.inputs.keys)
-        by_key = policies.judge(Request(call.principal_arn, f"kms:{use.action}", key.arn, context))
-        by_identity = _judge_identity(use, key.arn)
-        is_at_home = key.account == call.account
-        verdict = _combine(by_key.decision.outcome, by_identity.decision.outcome, is_at_home=is_at_home)
-        is_unconditional = _is_unconditional(policies, by_key) and _is_unconditional(
-            call.identity.policies, by_identity
-        )
-        if verdict is Verdict.ALLOWED and is_unconditional:
-            self._remember(use, key)
-        return _Weighed(verdict, by_identity.decision.outcome is Outcome.ALLOWED)
-
-    def _remember(self, use: Use, key: KmsKey) -> None:
-        if len(self._allowed) >= _REMEMBERED_AT_MOST:
-            self._allowed.clear()
-        self._allowed[key.key_id, use.call.principal_arn, use.action] = _Allowed(key.policy, use.call.identity)
+        by_key = _decide(policies, use, key.arn)
+        by_identity = _decide_by_identity(use, key.arn)
+        verdict = _combine(by_key, by_identity, is_at_home=key.account == call.account)
+        weighed = _Weighed(verdict, by_identity is Outcome.ALLOWED)
+        if not policies.policies.inputs.keys and not _has_conditions(call.identity):
+            if len(self._remembered) >= _REMEMBERED_AT_MOST:
+                self._remembered.clear()
+            place = key.key_id, call.principal_arn, use.action
+            self._remembered[place] = _Remembered(key.policy, call.identity, weighed)
+        return weighed
 
 
 def _combine(by_key: Outcome, by_identity: Outcome, *, is_at_home: bool) -> Verdict:
@@ -211,17 +211,18 @@ def _combine(by_key: Outcome, by_identity: Outcome, *, is_at_home: bool) -> Verd
     return Verdict.ALLOWED if by_identity is Outcome.ALLOWED else Verdict.NOT_IN_IDENTITY_POLICY
 
 
-def _judge_identity(use: Use, resource: str) -> Judgement:
+def _decide(policies: DecisionMemory, use: Use, resource: str) -> Outcome:
+    context = context_of(use, policies.policies.inputs.keys)
+    return policies.decide(Request(use.call.principal_arn, f"kms:{use.action}", resource, context)).outcome
+
+
+def _decide_by_identity(use: Use, resource: str) -> Outcome:
     policies = use.call.identity.policies
-    if policies is None:
-        return _FULL_ACCESS
-    context = context_of(use, policies.inputs.keys)
-    return policies.judge(Request(use.call.principal_arn, f"kms:{use.action}", resource, context))
+    return Outcome.ALLOWED if policies is None else _decide(policies, use, resource)
 
 
-def _is_unconditional(policies: CompiledPolicies | None, judgement: Judgement) -> bool:
-    """Tell whether the judgement is the same for every request with its principal, action and resource."""
-    return policies is None or (judgement.is_lasting and not policies.inputs.lasting_keys)
+def _has_conditions(identity: Identity) -> bool:
+    return identity.policies is not None and bool(identity.policies.policies.inputs.keys)
 
 
 def _refusal(call: Call, action: str, resource: str, verdict: Verdict) -> AwsError:

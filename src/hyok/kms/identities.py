@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from hyok.policy.compiled import CompiledPolicies
+from hyok.policy.memory import DecisionMemory
 
 
 class Identity(NamedTuple):
     """The rights and attributes that a principal brings along. Compared by identity: one object per principal."""
 
-    policies: CompiledPolicies | None
+    policies: DecisionMemory | None
     """None for all rights in its own account, as the root user has them."""
     tags: Mapping[str, str]
 

@@ -10,9 +10,10 @@ from hyok.awsjson.errors import AwsError
 from hyok.kms import errors
 from hyok.kms.key_names import root_arn
 from hyok.kms.values import KmsKey
-from hyok.policy.compiled import CompiledPolicies, compile_policies
+from hyok.policy.compiled import compile_policies
 from hyok.policy.dialects import KEY_POLICY
 from hyok.policy.errors import PolicyError
+from hyok.policy.memory import DecisionMemory
 from hyok.policy.parsing import MAX_BYTES, parse_policy
 
 POLICY_NAME: Final = "default"
@@ -63,9 +64,9 @@ class CompiledKeyPolicies:
     """The policies of keys, compiled; keys with the same one share it."""
 
     def __init__(self) -> None:
-        self._compiled: dict[str | tuple[str, str], CompiledPolicies] = {}
+        self._compiled: dict[str | tuple[str, str], DecisionMemory] = {}
 
-    def of(self, key: KmsKey) -> CompiledPolicies:
+    def of(self, key: KmsKey) -> DecisionMemory:
         """Return a key's policy, ready to decide; one that cannot be read (the storage was edited) allows nothing."""
         text = (key.account, key.region) if key.policy is None else key.policy
         compiled = self._compiled.get(text)
@@ -76,9 +77,9 @@ class CompiledKeyPolicies:
         return compiled
 
 
-def _compile(key: KmsKey) -> CompiledPolicies:
+def _compile(key: KmsKey) -> DecisionMemory:
     try:
-        return compile_policies({POLICY_NAME: parse_policy(policy_of(key), KEY_POLICY)})
+        return DecisionMemory(compile_policies({POLICY_NAME: parse_policy(policy_of(key), KEY_POLICY)}))
     except PolicyError as error:
         _log.error("the policy of %s cannot be read and allows nothing: %s", key.arn, error)
-        return compile_policies({})
+        return DecisionMemory(compile_policies({}))

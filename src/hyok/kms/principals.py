@@ -13,6 +13,7 @@ from hyok.policy.callers import read_caller
 from hyok.policy.compiled import compile_policies
 from hyok.policy.dialects import IDENTITY_POLICY
 from hyok.policy.errors import PolicyError
+from hyok.policy.memory import DecisionMemory
 from hyok.policy.parsing import parse_policy
 from hyok.sigv4.signing import SigningKeys
 
@@ -91,4 +92,4 @@ def make_identity(policies: Iterable[IdentityPolicy], tags: Mapping[str, str]) -
             parsed[policy.name] = parse_policy(policy.document, IDENTITY_POLICY)
         except PolicyError as error:
             raise NotDoneError(f"identity policy {policy.name!r} cannot be read: {error}") from error
-    return Identity(compile_policies(parsed), MappingProxyType(dict(tags)))
+    return Identity(DecisionMemory(compile_policies(parsed)), MappingProxyType(dict(tags)))
