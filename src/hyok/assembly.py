@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 from hyok.audit.log import open_audit_log
 from hyok.awsjson.service import load_service_model
 from hyok.clock import Clock, SystemClock
@@ -48,6 +50,7 @@ from hyok.storage.changes import Change, current_position
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.follower import ChangeFollower
 from hyok.storage.schema import Side
+from hyok.transport.limits import Limits
 from hyok.transport.pem import PemSource
 from hyok.transport.reloading import CheckedTls, ReplaceableTls, check_tls
 from hyok.transport.serving import Drain, Endpoint, run, serve
@@ -214,6 +217,11 @@ def proxy_addresses(settings: ProxySettings) -> Mapping[str, Address]:
     return addresses
 
 
+def proxy_limits(settings: ProxySettings) -> Limits:
+    """Return how much of a client a worker of the proxy bears."""
+    return Limits(**msgspec.structs.asdict(settings.limits))
+
+
 class Inheritance(NamedTuple):
     """What a worker gets from its parent: with these it needs no root key, no private key's file and no port."""
 
@@ -236,7 +244,7 @@ async def run_proxy_worker(
         state = load_holder_state(holder, configuration.require_holder())
         async with run_proxy_service(holder, state, audit=configuration.audit.directory) as service:
             addresses = proxy_addresses(settings)
-            endpoints = [Endpoint("proxy", addresses["proxy"], service, tls.context)]
+            endpoints = [Endpoint("proxy", addresses["proxy"], service, tls.context, proxy_limits(settings))]
             if (health := addresses.get("health")) is not None:
                 endpoints.append(Endpoint("health", health, ProbeService(service.probes), None))
             async with serve(endpoints, listeners=inheritance.listeners, drain=Drain(LINGER_SECONDS)):
@@ -254,7 +262,8 @@ def serve_proxy(configuration: Configuration) -> None:
 async def _serve_proxy(configuration: Configuration, settings: ProxySettings, holder: Holder, tls: TlsSetup) -> None:
     state = load_holder_state(holder, configuration.require_holder())
     async with run_proxy_service(holder, state, audit=configuration.audit.directory) as service:
-        await _serve_until_stopped(Endpoint("proxy", _address(settings.listen), service, tls.context))
+        endpoint = Endpoint("proxy", _address(settings.listen), service, tls.context, proxy_limits(settings))
+        await _serve_until_stopped(endpoint)
 
 
 # 4. The KMS service, which shares nothing with the holder's side.

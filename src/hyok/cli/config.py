@@ -79,11 +79,11 @@ def _file(configuration: Configuration) -> str | None:
     return None if configuration.file is None else str(configuration.file)
 
 
-def _text(value: str | int | list[str] | None) -> str:
+def _text(value: str | float | list[str] | None) -> str:
     match value:
         case None:
             return "not set"
         case list():
             return ", ".join(value)
-        case str() | int():
+        case str() | int() | float():
             return str(value)

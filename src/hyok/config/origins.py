@@ -29,7 +29,7 @@ class EffectiveSetting(NamedTuple):
     """One setting as it is in force. References and URLs are shown without secrets."""
 
     path: str
-    value: str | int | list[str] | None
+    value: str | float | list[str] | None
     """None if it is optional and not set."""
     origin: Origin
 

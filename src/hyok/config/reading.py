@@ -144,8 +144,8 @@ class SettingsReader:
 
     def _note(self, path: str, value: object, origin: Origin) -> None:
         match value:
-            case None | int():
-                shown: str | int | list[str] | None = value
+            case None | int() | float():
+                shown: str | float | list[str] | None = value
             case tuple() if not hasattr(value, "_fields"):
                 shown = [str(each) for each in value]
             case _:

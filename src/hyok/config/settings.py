@@ -34,7 +34,10 @@ HostName = Annotated[
 SubjectName = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 AccountId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
 RegionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,8}(-[a-z]{2,16}){1,3}-[0-9]{1,2}\Z")]
+Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=86_400)]
+_SECONDS = "a number from 0.1 to 86400"
 TlsSuites = Literal["compatible", "strict"]
+Signatures = Literal["verify", "any-credentials"]
 EndpointServiceName = Annotated[
     str, msgspec.Meta(pattern=r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}[0-9]+\.vpce-svc-[0-9a-z]+\Z")
 ]
@@ -73,6 +76,59 @@ class ClientCertificateSettings(Settings, frozen=True, kw_only=True):
     ]
 
 
+class LimitSettings(Settings, frozen=True, kw_only=True):
+    """How much of a client one worker bears, and for how long. What goes beyond is refused and closed."""
+
+    head_bytes: Annotated[
+        int,
+        msgspec.Meta(ge=4096, le=65_536),
+        About("A request's line and headers together.", "16384", "a whole number from 4096 to 65536"),
+    ] = 16_384
+    body_bytes: Annotated[
+        int,
+        msgspec.Meta(ge=65_536, le=1_048_576),
+        About(
+            "A request's body. The largest that AWS KMS sends has about 25,000.",
+            "131072",
+            "a whole number from 65536 to 1048576",
+        ),
+    ] = 131_072
+    connections: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=1_000_000),
+        About("Open connections in all.", "4096", "a whole number from 1 to 1000000"),
+    ] = 4096
+    connections_per_address: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=1_000_000),
+        About(
+            "Open connections from one IP address: generous, for behind a load balancer all clients have its few.",
+            "1024",
+            "a whole number from 1 to 1000000",
+        ),
+    ] = 1024
+    requests_per_connection: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=1_000_000_000),
+        About(
+            "After so many a connection ends, so that load spreads over the workers again.",
+            "10000",
+            "a whole number from 1 to 1000000000",
+        ),
+    ] = 10_000
+    handshake_seconds: Annotated[Seconds, About("For the TLS handshake.", "5.0", _SECONDS)] = 5.0
+    head_seconds: Annotated[Seconds, About("From a request's first byte to the end of its head.", "5.0", _SECONDS)] = (
+        5.0
+    )
+    message_seconds: Annotated[
+        Seconds, About("From a request's first byte to the end of its body.", "15.0", _SECONDS)
+    ] = 15.0
+    idle_seconds: Annotated[
+        Seconds,
+        About("From an answer to the next request, and from the handshake to the first.", "300.0", _SECONDS),
+    ] = 300.0
+
+
 class ProxySettings(Settings, frozen=True, kw_only=True):
     """The external key store proxy."""
 
@@ -108,6 +164,7 @@ class ProxySettings(Settings, frozen=True, kw_only=True):
         ),
     ] = None
     client_certificates: ClientCertificateSettings | None = None
+    limits: LimitSettings = LimitSettings()
 
 
 class EmbeddedKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="embedded"):
@@ -159,10 +216,20 @@ class KmsSettings(Settings, frozen=True, kw_only=True):
     private_key: Annotated[
         SecretReference | None, About("Its private key (PEM).", '"file:/etc/hyok/kms/server.key"')
     ] = None
+    signatures: Annotated[
+        Signatures,
+        About(
+            "Whether callers prove who they are: verify lets in the principals that `hyok principal create` made; "
+            "any-credentials believes what a caller says, on loopback only.",
+            '"verify"',
+            '"verify" or "any-credentials"',
+        ),
+    ] = "verify"
     account: Annotated[
         AccountId,
         About(
-            "The AWS account of callers whose access key id is not itself an account id.",
+            "The AWS account of principals named without one, and of unverified callers whose access key id is not "
+            "itself an account id.",
             '"123456789012"',
             "12 digits in quotes",
         ),
