@@ -49,10 +49,13 @@ def _document_fields(path: str, struct: type[Settings]) -> Iterator[str]:
             case NamedValues(name, Text(allowed=allowed) | Plain(allowed=allowed)):
                 row = _row('"NAME"', field.about, allowed=f"NAME: {name.allowed}; value: {allowed}", default="none")
                 yield _table(f"[{place}]", "One line for each name.", [row])
+            case TableOfKind(kinds):
+                for kind, below in kinds.items():
+                    yield from _document_section(f"[{place}]", place, below, kind=kind)
             case NamedValues(_, TableOfKind(kinds)):
                 for kind, below in kinds.items():
                     yield from _document_section(f"[{place}.NAME]", f"{place}.NAME", below, kind=kind)
-            case Text() | Plain() | TableOfKind() | NamedValues():
+            case Text() | Plain() | NamedValues():
                 pass
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -96,7 +96,11 @@ def _about(annotation: object) -> About:
 
 
 def _shape_of(annotation: object) -> Shape:
-    bare = _without_none(_without_annotation(annotation))
+    parts = _parts(_without_annotation(annotation))
+    sections = [part for part in parts if _is_section(part)]
+    if sections:
+        return _section(sections)
+    (bare,) = parts
     origin, arguments = typing.get_origin(bare), typing.get_args(bare)
     if origin is dict:
         name = _shape_of(arguments[0])
@@ -104,14 +108,15 @@ def _shape_of(annotation: object) -> Shape:
             return NamedValues(name, _shape_of(arguments[1]))
     if origin is tuple and _is_section(arguments[0]):
         return Tables(arguments[0])
-    if _is_section(bare):
-        return _section(bare)
     return _value(annotation, bare)
 
 
-def _section(struct: type[Settings]) -> Table | TableOfKind:
-    kind = struct.__struct_config__.tag
-    return TableOfKind({str(kind): struct}) if kind is not None else Table(struct)
+def _section(structs: Sequence[type[Settings]]) -> Table | TableOfKind:
+    kinds = {struct.__struct_config__.tag: struct for struct in structs}
+    if None in kinds:
+        (struct,) = structs
+        return Table(struct)
+    return TableOfKind({str(kind): struct for kind, struct in kinds.items()})
 
 
 def _value(annotation: object, bare: object) -> Text | Plain:
@@ -128,11 +133,11 @@ def _without_annotation(annotation: object) -> object:
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
 
 
-def _without_none(annotation: object) -> object:
-    if isinstance(annotation, types.UnionType):
-        (present,) = (part for part in typing.get_args(annotation) if part is not type(None))
-        return present
-    return annotation
+def _parts(annotation: object) -> tuple[object, ...]:
+    """Return the types of a union but None, or the one type."""
+    if not isinstance(annotation, types.UnionType):
+        return (annotation,)
+    return tuple(part for part in typing.get_args(annotation) if part is not type(None))
 
 
 def _is_section(annotation: object) -> typing.TypeGuard[type[Settings]]:
