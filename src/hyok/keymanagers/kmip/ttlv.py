@@ -192,7 +192,7 @@ class _Reader:
         return Item(tag, type_, _read_value(tag, type_, self._message[value_start:value_end]))
 
     def _read_items(self, tag: int, start: int, end: int, depth: int) -> tuple[Item, ...]:
-        if depth <= 0:
+        if depth < 0:
             raise MalformedMessageError(f"structure {tag:06X} is nested more than {MAX_DEPTH} deep")
         items = []
         self.position = start
