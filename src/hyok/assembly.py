@@ -22,13 +22,34 @@ from hyok.clock import Clock, SystemClock
 from hyok.config import values
 from hyok.config.configuration import Configuration, HolderSettings
 from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
-from hyok.config.settings import KmsSettings, ProxySettings, RootKeySettings, StorageSettings
+from hyok.config.settings import (
+    AppRoleLoginSettings,
+    CertificateLoginSettings,
+    EmbeddedKeyManagerSettings,
+    KmsSettings,
+    KubernetesLoginSettings,
+    ProxySettings,
+    RootKeySettings,
+    StorageSettings,
+    TokenLoginSettings,
+    TransitKeyManagerSettings,
+)
 from hyok.custody.file_root import open_file_root, parse_root_key
 from hyok.custody.root_key import LocalRootKey, RootKey
 from hyok.custody.safe import Safe, SafeKey, inherit_safe, open_safe, unlock_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
+from hyok.keymanagers.transit.administrator import TransitKeyAdministrator
+from hyok.keymanagers.transit.manager import TransitKeyManager
+from hyok.keymanagers.transit.setup import (
+    AppRoleLogin,
+    CertificateLogin,
+    KubernetesLogin,
+    Login,
+    TokenLogin,
+    TransitSetup,
+)
 from hyok.kms.caller import AnyCredentials
 from hyok.kms.connection import ProxyConnections
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
@@ -46,6 +67,7 @@ from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
 from hyok.proxy.probes import ProbeService
 from hyok.proxy.stored_keystores import StoredKeyStores
+from hyok.secret import Secret
 from hyok.storage.changes import Change, current_position
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.follower import ChangeFollower
@@ -131,7 +153,13 @@ def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holde
 
 def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:
     clock = SystemClock()
-    administrators = {name: EmbeddedKeyAdministrator(storage, safe, clock) for name in settings.key_managers}
+    administrators: dict[str, KeyAdministrator] = {}
+    for name, manager in settings.key_managers.items():
+        match manager:
+            case EmbeddedKeyManagerSettings():
+                administrators[name] = EmbeddedKeyAdministrator(storage, safe, clock)
+            case TransitKeyManagerSettings():
+                administrators[name] = TransitKeyAdministrator(transit_setup(manager))
     return Holder(storage, safe, clock, administrators)
 
 
@@ -148,9 +176,16 @@ def load_holder_state(holder: Holder, settings: HolderSettings) -> HolderState:
     with holder.storage.reading() as connection:
         # Asked first: what changes while the rest is read is then applied once more, which does no harm.
         position = current_position(connection)
-    managers = {name: EmbeddedKeyManager(holder.storage, holder.safe) for name in settings.key_managers}
     key_stores = StoredKeyStores(holder.storage, holder.safe)
-    followers = (key_stores.apply, *(manager.apply for manager in managers.values()))
+    followers = [key_stores.apply]
+    managers: dict[str, KeyManager] = {}
+    for name, manager in settings.key_managers.items():
+        match manager:
+            case EmbeddedKeyManagerSettings():
+                managers[name] = embedded = EmbeddedKeyManager(holder.storage, holder.safe)
+                followers.append(embedded.apply)
+            case TransitKeyManagerSettings():
+                managers[name] = TransitKeyManager(transit_setup(manager))
     follower = ChangeFollower(
         holder.storage, _in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
     )
@@ -165,6 +200,32 @@ def _in_turn(
             await follower(changes)
 
     return apply
+
+
+def transit_setup(settings: TransitKeyManagerSettings) -> TransitSetup:
+    """Tell where OpenBao or Vault is and how to get in. OperatorError if a certificate does not serve."""
+    authorities = None if settings.authorities is None else _pem(settings.authorities)
+    tls = client_context(authorities, _optional_key_pair(settings.client_certificate, settings.client_private_key))
+    return TransitSetup(
+        servers=settings.servers,
+        mount=settings.mount,
+        login=_transit_login(settings),
+        tls=_warn_of(tls),
+        namespace=settings.namespace or "",
+        health_key=settings.health_key or "",
+    )
+
+
+def _transit_login(settings: TransitKeyManagerSettings) -> Login:
+    match settings.login:
+        case TokenLoginSettings() as login:
+            return TokenLogin(_source(login.token))
+        case AppRoleLoginSettings() as login:
+            return AppRoleLogin(login.mount, login.role_id, _source(login.secret_id))
+        case KubernetesLoginSettings() as login:
+            return KubernetesLogin(login.mount, login.role, _source(login.service_account_token))
+        case CertificateLoginSettings() as login:
+            return CertificateLogin(login.mount, login.role or "")
 
 
 # 3. The proxy.
@@ -384,6 +445,10 @@ async def _background(*work: Coroutine[object, None, None]) -> AsyncIterator[Non
 
 def _address(address: values.Address) -> Address:
     return Address(address.host, address.port)
+
+
+def _source(reference: SecretReference) -> Callable[[], Secret]:
+    return lambda: resolve_secret(reference, os.environ)
 
 
 def _pem(reference: SecretReference) -> PemSource:
