@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final, NamedTuple, overload
 
@@ -24,6 +24,7 @@ _PIECE: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_PIECE_WITHOUT_VARIABLES: Final = re.compile(r"(?P<many>\*+)|(?P<one>\?)|(?P<plain>[^*?]+)")
 
 
 class Wildcard(Enum):
@@ -49,8 +50,6 @@ Pattern = tuple[str | Wildcard | Variable, ...]
 
 def parse_pattern(text: str, *, has_wildcards: bool, has_variables: bool) -> Pattern:
     """Read a text; ValueError if what begins a policy variable is none."""
-    if not has_variables and not has_wildcards:
-        return (text,) if text else ()
     return _joined(_parts_of(text, has_wildcards=has_wildcards, has_variables=has_variables))
 
 
@@ -108,17 +107,17 @@ def split_fields(pattern: Pattern) -> tuple[Pattern, ...]:
     return tuple(map(_joined, fields))
 
 
-def _parts_of(text: str, *, has_wildcards: bool, has_variables: bool) -> Iterable[str | Wildcard | Variable]:
-    for piece in _PIECE.finditer(text):
+def _parts_of(text: str, *, has_wildcards: bool, has_variables: bool) -> Iterator[str | Wildcard | Variable]:
+    for piece in (_PIECE if has_variables else _PIECE_WITHOUT_VARIABLES).finditer(text):
         kind = piece.lastgroup
-        if kind in ("many", "one"):
-            yield Wildcard(piece[0][0]) if has_wildcards else piece[0]
-        elif kind == "plain" or not has_variables:
+        if kind in ("many", "one") and has_wildcards:
+            yield Wildcard(piece[0][0])
+        elif kind in ("many", "one", "plain"):
             yield piece[0]
         elif kind == "escaped":
             yield piece["escaped"]
         elif kind == "broken":
-            raise ValueError("\"${\" begins no policy variable, which is ${key}, ${key, 'default'}, ${*}, ${?} or ${$}")
+            raise ValueError("\"${\" begins no variable: ${key}, ${key, 'default'}, ${*}, ${?} or ${$}")
         else:
             yield Variable(piece["key"].strip().lower(), piece["default"])
 
