@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -50,7 +50,7 @@ from hyok.keymanagers.transit.setup import (
     TokenLogin,
     TransitSetup,
 )
-from hyok.kms.caller import AnyCredentials
+from hyok.kms.caller import AnyCredentials, CallerIdentification
 from hyok.kms.connection import ProxyConnections
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
 from hyok.kms.endpoints import ProxyEndpoints
@@ -61,6 +61,8 @@ from hyok.kms.pipeline import KmsService
 from hyok.kms.schedule import KeySchedule
 from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.kms.stored_principals import StoredPrincipals
+from hyok.kms.verified_callers import VerifiedCallers
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.operations.get_health_status import ProxyIdentity
@@ -312,21 +314,6 @@ async def run_proxy_worker(
                 yield lambda new: tls.replace(new.setup())
 
 
-def serve_proxy(configuration: Configuration) -> None:
-    """Run the proxy until SIGTERM or SIGINT. OperatorError if it cannot start."""
-    settings = configuration.require_proxy()
-    tls = _warn_of(check_proxy_tls(settings).setup())
-    with open_holder(configuration) as holder:
-        run(_serve_proxy(configuration, settings, holder, tls))
-
-
-async def _serve_proxy(configuration: Configuration, settings: ProxySettings, holder: Holder, tls: TlsSetup) -> None:
-    state = load_holder_state(holder, configuration.require_holder())
-    async with run_proxy_service(holder, state, audit=configuration.audit.directory) as service:
-        endpoint = Endpoint("proxy", _address(settings.listen), service, tls.context, proxy_limits(settings))
-        await _serve_until_stopped(endpoint)
-
-
 # 4. The KMS service, which shares nothing with the holder's side.
 
 
@@ -337,6 +324,21 @@ class Kms(NamedTuple):
     space: KeySpace
     schedule: KeySchedule
     lifecycle: StoreLifecycle
+
+
+def open_kms_storage(settings: KmsSettings) -> AbstractContextManager[tuple[Storage, Safe]]:
+    """Open the KMS's storage and safe for the length of a block."""
+    return open_side(settings.storage, settings.root_key, Side.KMS)
+
+
+def _identification(
+    settings: KmsSettings, principals: StoredPrincipals, follower: ChangeFollower, clock: Clock
+) -> CallerIdentification:
+    match settings.signatures:
+        case "verify":
+            return VerifiedCallers(principals.principals, clock=clock, is_stale=follower.is_stale)
+        case "any-credentials":
+            return AnyCredentials(account=settings.account, region=settings.region)
 
 
 def kms_endpoints(settings: KmsSettings) -> ProxyEndpoints:
@@ -361,8 +363,13 @@ async def run_kms_service(
     `wrap_external_keys` lets `hyok dev` time the way to the proxy.
     """
     clock = SystemClock()
-    with open_side(settings.storage, settings.root_key, Side.KMS) as (storage, safe):
+    with open_kms_storage(settings) as (storage, safe):
+        with storage.reading() as connection:
+            # Asked first: what changes while the rest is read is then applied once more, which does no harm.
+            position = current_position(connection)
         space = open_key_space(storage, safe, clock)
+        principals = StoredPrincipals(storage, safe)
+        follower = ChangeFollower(storage, principals.apply, position=position, stale_after_seconds=STALE_AFTER_SECONDS)
         stores = CustomKeyStoreDirectory()
         connections = ProxyConnections(kms_endpoints(settings), clock)
         lifecycle = StoreLifecycle(
@@ -385,13 +392,13 @@ async def run_kms_service(
         service = KmsService(
             model=load_service_model(),
             families=(*families, store_operations),
-            identification=AnyCredentials(account=settings.account, region=settings.region),
+            identification=_identification(settings, principals, follower, clock),
             authorization=space.authorization,
         )
         schedule = KeySchedule(space.keys, schedule_clock)
         await lifecycle.start()
         try:
-            async with _background(schedule.run()):
+            async with _background(schedule.run(), follower.follow()):
                 yield Kms(service, space, schedule, lifecycle)
         finally:
             await lifecycle.aclose()

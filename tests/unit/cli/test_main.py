@@ -18,13 +18,14 @@ SLOW_MODULES = {"sqlalchemy", "botocore", "cryptography", "rich", "uvicorn", "ms
 
 
 def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Give every command with the words that lead to it."""
+    """Give every command that people type with the words that lead to it."""
     if isinstance(command, click.Group):
         context = click.Context(command)
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None
-            yield from walk(below, (*path, name))
+            if not below.hidden:
+                yield from walk(below, (*path, name))
     else:
         yield path, command
 
