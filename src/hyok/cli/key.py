@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -21,6 +21,9 @@ from hyok.cli.output import confirm, format_time, print_document, print_facts, p
 
 if TYPE_CHECKING:
     from hyok.assembly import Holder
+    from hyok.keymanagers.interface import KeyUsage
+
+_USAGES: Final = {"both": ("ENCRYPT", "DECRYPT"), "encrypt": ("ENCRYPT",), "decrypt": ("DECRYPT",)}
 
 external_key_id_option = click.option(
     "--as", "external_key_id", metavar="ID", help="The id by which AWS KMS knows it (XksKeyId); KEY_ID if left out."
@@ -39,11 +42,23 @@ def key() -> None:
 @click.argument("key_id")
 @click.option("--keystore", metavar="NAME", help="Add it to this key store, too.")
 @external_key_id_option
+@click.option(
+    "--usage",
+    type=click.Choice(list(_USAGES)),
+    default="both",
+    show_default=True,
+    help="What it may be used for. AWS KMS makes a KMS key only of one for both.",
+)
 @key_manager_option
 @configuration_option
 @output_option
 def create(
-    key_id: str, keystore: str | None, external_key_id: str | None, key_manager: str | None, output: OutputFormat
+    key_id: str,
+    keystore: str | None,
+    external_key_id: str | None,
+    usage: str,
+    key_manager: str | None,
+    output: OutputFormat,
 ) -> None:
     """Create an AES-256 key."""
     from hyok.administration.keys import create_key
@@ -55,7 +70,7 @@ def create(
         manager, administrator = choose_key_manager(holder, key_manager)
         if keystore is not None:
             show_key_store(holder.storage, keystore)  # before a key is made that would then be in no key store
-        created = create_key(administrator, key_id)
+        created = create_key(administrator, key_id, usages=_usages(usage))
         if keystore is not None:
             _add(holder, keystore, external_key_id or key_id, key_manager=manager, manager_key_id=key_id)
         _print_key(describe_listing(holder, manager, created), output)
@@ -163,6 +178,12 @@ def rotate(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
     with opened_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         _print_key(describe_listing(holder, manager, rotate_key(administrator, key_id)), output)
+
+
+def _usages(usage: str) -> frozenset[KeyUsage]:
+    from hyok.keymanagers.interface import KeyUsage
+
+    return frozenset(KeyUsage[name] for name in _USAGES[usage])
 
 
 def _add(holder: Holder, keystore: str, external_key_id: str, *, key_manager: str, manager_key_id: str) -> None:

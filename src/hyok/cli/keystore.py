@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,13 @@ from hyok.cli.private_file import write_private_file
 if TYPE_CHECKING:
     from hyok.administration.keystores import KeyStore
 
+region_option = click.option(
+    "--region", "regions", metavar="REGION", multiple=True, help="Accept this AWS Region only; repeatable."
+)
+quota_option = click.option(
+    "--quota", type=click.IntRange(min=1), metavar="N", help="Take at most so many requests per second."
+)
+
 
 @click.group(short_help="Key stores at the proxy.")
 def keystore() -> None:
@@ -32,15 +41,20 @@ def keystore() -> None:
 @click.option(
     "--path-prefix", metavar="PATH", help="What stands before /kms/xks/v1; /NAME if left out, '' for nothing."
 )
-@click.option("--region", "regions", metavar="REGION", multiple=True, help="Accept this AWS Region only; repeatable.")
+@region_option
+@quota_option
 @configuration_option
 @output_option
-def create(name: str, path_prefix: str | None, regions: tuple[str, ...], output: OutputFormat) -> None:
+def create(
+    name: str, path_prefix: str | None, regions: tuple[str, ...], quota: int | None, output: OutputFormat
+) -> None:
     """Create a key store, without credentials and keys."""
     from hyok.administration.keystores import create_key_store
 
     with opened_holder() as holder:
-        created = create_key_store(holder.storage, holder.clock, name=name, path_prefix=path_prefix, regions=regions)
+        created = create_key_store(
+            holder.storage, holder.clock, name=name, path_prefix=path_prefix, regions=regions, quota=quota
+        )
     _print_key_store(created, output)
 
 
@@ -75,6 +89,53 @@ def show(name: str, output: OutputFormat) -> None:
     with opened_holder() as holder:
         shown = show_key_store(holder.storage, name)
     _print_key_store(shown, output)
+
+
+@keystore.command(epilog=example("hyok keystore update main --region eu-central-1 --region eu-west-1 --quota 1800"))
+@click.argument("name")
+@click.option("--path-prefix", metavar="PATH", help="What stands before /kms/xks/v1; '' for nothing.")
+@region_option
+@click.option("--any-region", is_flag=True, help="Accept all AWS Regions.")
+@quota_option
+@click.option("--no-quota", is_flag=True, help="Limit its requests no longer.")
+@yes_option
+@configuration_option
+@output_option
+def update(
+    name: str,
+    path_prefix: str | None,
+    regions: tuple[str, ...],
+    any_region: bool,
+    quota: int | None,
+    no_quota: bool,
+    yes: bool,
+    output: OutputFormat,
+) -> None:
+    """Change a key store. What is left out stays; the Regions given replace all earlier ones.
+
+    Running proxies take the change within a second, without dropping a connection.
+    """
+    from hyok.administration.keystores import show_key_store, update_key_store
+
+    if regions and any_region:
+        raise click.UsageError("--region and --any-region say two things; give one of them")
+    if quota is not None and no_quota:
+        raise click.UsageError("--quota and --no-quota say two things; give one of them")
+
+    def change(present: KeyStore) -> KeyStore:
+        return replace(
+            present,
+            path_prefix=present.path_prefix if path_prefix is None else path_prefix,
+            regions=() if any_region else regions or present.regions,
+            quota=None if no_quota else present.quota if quota is None else quota,
+        )
+
+    with opened_holder() as holder:
+        present = show_key_store(holder.storage, name)
+        for loss in _losses(present, change(present)):
+            confirm(loss, yes=yes)
+        updated = update_key_store(holder.storage, holder.clock, name, change)
+    _print_key_store(updated, output)
 
 
 @keystore.command(epilog=example("hyok keystore delete main"))
@@ -116,12 +177,26 @@ def console_file(name: str, file: Path, access_key_id: str | None, force: bool) 
     say(f"{file} holds the secret of credential {pair.access_key_id}; delete it when the console has read it.")
 
 
+def _losses(present: KeyStore, changed: KeyStore) -> Iterator[str]:
+    """Yield what AWS KMS will no longer be able to do."""
+    if changed.path_prefix != present.path_prefix:
+        yield (
+            f"Key store {present.name} moves from {present.uri_path} to {changed.uri_path}: AWS KMS finds nothing at "
+            "the old path and can use none of its keys until it is given the new one (UpdateCustomKeyStore)"
+        )
+    lost = set(present.regions) - set(changed.regions)
+    if changed.regions and (lost or not present.regions):
+        named = " ".join(sorted(lost)) or f"every Region but {' '.join(changed.regions)}"
+        yield f"Key store {present.name} will refuse what AWS KMS signs in {named}"
+
+
 def _document(key_store: KeyStore) -> dict[str, object]:
     return {
         "name": key_store.name,
         "uri_path": key_store.uri_path,
         "regions": list(key_store.regions),
         "state": key_store.state.value,
+        "quota": key_store.quota,
         "created_at": format_time(key_store.created_at),
     }
 
@@ -137,6 +212,7 @@ def _print_key_store(key_store: KeyStore, output: OutputFormat) -> None:
                     ("URI path", key_store.uri_path),
                     ("Regions", " ".join(key_store.regions) or "all"),
                     ("State", key_store.state.value),
+                    ("Quota", "none" if key_store.quota is None else f"{key_store.quota} requests/s"),
                     ("Created", format_time(key_store.created_at) or ""),
                 ]
             )

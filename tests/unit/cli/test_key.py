@@ -33,6 +33,14 @@ def test_a_new_key_is_shown_with_its_place(hyok: Hyok) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("usage", "usages"), [("encrypt", ["ENCRYPT"]), ("decrypt", ["DECRYPT"]), ("both", ["ENCRYPT", "DECRYPT"])]
+)
+def test_a_key_has_the_usages_it_is_made_for(hyok: Hyok, usage: str, usages: list[str]) -> None:
+    result = hyok("key", "create", "payroll", "--usage", usage, "--output", "json")
+    assert json.loads(result.out)["key"]["usages"] == usages
+
+
 def test_no_key_is_made_for_a_key_store_that_is_not_there(hyok: Hyok) -> None:
     result = hyok("key", "create", "payroll", "--keystore", "nope")
     assert (result.status, result.out) == (1, "")

@@ -19,6 +19,7 @@ def test_a_new_key_store_is_shown_with_the_path_for_aws(hyok: Hyok) -> None:
         "uri_path": "/main/kms/xks/v1",
         "regions": ["eu-central-1", "eu-west-1"],
         "state": "active",
+        "quota": None,
     }
 
 
@@ -41,6 +42,71 @@ def test_showing_one_that_is_not_there_is_status_1(hyok: Hyok) -> None:
     result = hyok("keystore", "show", "nope")
     assert (result.status, result.out) == (1, "")
     assert result.err == "hyok: there is no key store named 'nope'; list the key stores to see their names\n"
+
+
+def shown(hyok: Hyok, *arguments: str) -> dict[str, object]:
+    result = hyok("keystore", *arguments, "--output", "json")
+    assert result.status == 0, result.err
+    document: dict[str, object] = json.loads(result.out)["keystore"]
+    return document
+
+
+def test_an_update_changes_what_is_named_and_nothing_else(hyok: Hyok) -> None:
+    created = shown(hyok, "create", "main", "--region", "eu-central-1", "--quota", "1800")
+    assert shown(hyok, "update", "main") == created
+    assert shown(hyok, "update", "main", "--quota", "900") == created | {"quota": 900}
+    assert shown(hyok, "update", "main", "--no-quota") == created | {"quota": None}
+    regions = ["eu-west-1", "eu-central-1"]
+    updated = shown(hyok, "update", "main", *(part for region in regions for part in ("--region", region)))
+    assert updated == created | {"quota": None, "regions": regions}
+    assert shown(hyok, "update", "main", "--any-region") == updated | {"regions": []}
+    moved = shown(hyok, "update", "main", "--path-prefix", "/elsewhere", "--yes")
+    assert moved == updated | {"regions": [], "uri_path": "/elsewhere/kms/xks/v1"}
+    assert shown(hyok, "show", "main") == moved
+
+
+@pytest.mark.parametrize(
+    ("change", "loss"),
+    [
+        (("--path-prefix", "/new"), "moves from /main/kms/xks/v1 to /new/kms/xks/v1"),
+        (("--region", "eu-west-1"), "will refuse what AWS KMS signs in eu-central-1"),
+    ],
+)
+def test_an_update_that_locks_aws_out_says_so_and_needs_a_yes(hyok: Hyok, change: tuple[str, str], loss: str) -> None:
+    created = shown(hyok, "create", "main", "--region", "eu-central-1")
+    result = hyok("keystore", "update", "main", *change)
+    assert result.status == 2
+    assert loss in result.err
+    assert shown(hyok, "show", "main") == created
+    assert shown(hyok, "update", "main", *change, "--yes") != created
+
+
+def test_the_first_region_of_a_key_store_that_took_all_needs_a_yes(hyok: Hyok) -> None:
+    hyok("keystore", "create", "main")
+    result = hyok("keystore", "update", "main", "--region", "eu-west-1")
+    assert "will refuse what AWS KMS signs in every Region but eu-west-1" in result.err
+    assert shown(hyok, "show", "main")["regions"] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--region", "eu-west-1", "--any-region"),
+        ("--quota", "1", "--no-quota"),
+        ("--quota", "0"),
+        ("--quota", "many"),
+    ],
+)
+def test_an_update_that_makes_no_sense_is_a_usage_error(hyok: Hyok, arguments: tuple[str, ...]) -> None:
+    hyok("keystore", "create", "main")
+    assert hyok("keystore", "update", "main", *arguments).status == 2
+
+
+def test_a_path_prefix_that_another_has_cannot_be_taken(hyok: Hyok) -> None:
+    hyok("keystore", "create", "a")
+    hyok("keystore", "create", "b")
+    result = hyok("keystore", "update", "b", "--path-prefix", "/a", "--yes")
+    assert (result.status, result.err) == (1, "hyok: the path prefix '/a' belongs to key store a; choose another\n")
 
 
 def test_deletion_says_what_will_happen_and_needs_a_yes(hyok: Hyok) -> None:
