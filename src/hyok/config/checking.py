@@ -7,10 +7,12 @@ import stat
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hyok.config.configuration import Configuration
+from hyok.config.reading import join_path
 from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
+from hyok.config.settings import Settings
 from hyok.errors import OperatorError
 
 
@@ -29,6 +31,12 @@ class Finding(NamedTuple):
     setting: str
     outcome: Outcome
     detail: str
+
+
+_OPEN: Final = frozenset(
+    {"certificate", "client_certificate", "authorities", "xks_authorities", "service_account_token"}
+)
+"""Settings whose files everybody may read: certificates, and what Kubernetes itself puts into a pod."""
 
 
 class _Named(NamedTuple):
@@ -50,27 +58,19 @@ def check_places(configuration: Configuration, environment: Mapping[str, str]) -
     return tuple(findings)
 
 
-def _references(configuration: Configuration) -> Iterator[_Named]:
-    if configuration.root_key is not None:
-        yield _Named("root_key.source", configuration.root_key.source, is_private=True)
-    if (proxy := configuration.proxy) is not None:
-        yield _Named("proxy.certificate", proxy.certificate, is_private=False)
-        yield _Named("proxy.private_key", proxy.private_key, is_private=True)
-        if proxy.client_certificates is not None:
-            authorities = proxy.client_certificates.authorities
-            yield _Named("proxy.client_certificates.authorities", authorities, is_private=False)
-    if (kms := configuration.kms) is not None:
-        yield _Named("kms.root_key.source", kms.root_key.source, is_private=True)
-        optional = {
-            "certificate": kms.certificate,
-            "private_key": kms.private_key,
-            "xks_authorities": kms.xks_authorities,
-            "client_certificate": kms.client_certificate,
-            "client_private_key": kms.client_private_key,
-        }
-        for name, reference in optional.items():
-            if reference is not None:
-                yield _Named(f"kms.{name}", reference, is_private=name.endswith("private_key"))
+def _references(value: object, place: str = "") -> Iterator[_Named]:
+    """Find every reference in a section and in those below it."""
+    match value:
+        case SecretReference():
+            yield _Named(place, value, is_private=place.rpartition(".")[2] not in _OPEN)
+        case Settings():
+            for name in value.__struct_fields__:
+                yield from _references(getattr(value, name), join_path(place, name))
+        case dict():
+            for name, each in value.items():
+                yield from _references(each, join_path(place, name))
+        case _:
+            pass  # a value that names no place
 
 
 def _check_reference(named: _Named, environment: Mapping[str, str]) -> Finding:

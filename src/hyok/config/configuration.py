@@ -12,13 +12,16 @@ import msgspec
 from hyok.config.origins import EffectiveSetting, Origin, OriginKind
 from hyok.config.reading import SettingsReader
 from hyok.config.settings import (
+    CertificateLoginSettings,
     EmbeddedKeyManagerSettings,
     FileSettings,
     KeyManagerSettings,
     KmsSettings,
     ProxySettings,
     RootKeySettings,
+    Settings,
     StorageSettings,
+    TransitKeyManagerSettings,
 )
 from hyok.config.sources import OVERLAY_PREFIX, SEARCHED_FILES, find_file, overlay_environment, parse_tables, read_file
 from hyok.config.trust_line import refuse_shared_sides
@@ -110,8 +113,8 @@ def build_configuration(
     reader = SettingsReader(file.parent if file is not None else Path.cwd())
     settings = reader.read_section(tables, FileSettings, path="", origin=origin)
     _refuse_second_embedded(settings.key_managers, name=origin.name)
-    if settings.kms is not None:
-        _refuse_halves(settings.kms, name=origin.name)
+    _refuse_halves(settings, name=origin.name)
+    _refuse_missing_certificates(settings.key_managers, name=origin.name)
     refuse_shared_sides(settings, environment, name=origin.name)
     return Configuration(**msgspec.structs.asdict(settings), file=file, effective=tuple(reader.effective))
 
@@ -126,13 +129,29 @@ def _refuse_second_embedded(key_managers: Mapping[str, KeyManagerSettings], *, n
         )
 
 
-def _refuse_halves(kms: KmsSettings, *, name: str) -> None:
+def _refuse_halves(settings: FileSettings, *, name: str) -> None:
     """A certificate and its private key come together."""
-    pairs = {
-        ("certificate", "private_key"): (kms.certificate, kms.private_key),
-        ("client_certificate", "client_private_key"): (kms.client_certificate, kms.client_private_key),
-    }
-    for (first, second), (certificate, private_key) in pairs.items():
-        if (certificate is None) is not (private_key is None):
-            there, missing = (second, first) if certificate is None else (first, second)
-            raise OperatorError(f"{name}: kms.{missing} is missing; kms.{there} is there and works only with it")
+    sections: dict[str, Settings] = {f"key_managers.{each}": section for each, section in settings.key_managers.items()}
+    if settings.kms is not None:
+        sections["kms"] = settings.kms
+    for path, section in sections.items():
+        for pair in (("certificate", "private_key"), ("client_certificate", "client_private_key")):
+            there = [each for each in pair if getattr(section, each, None) is not None]
+            missing = [each for each in pair if each in section.__struct_fields__ and each not in there]
+            if there and missing:
+                raise OperatorError(
+                    f"{name}: {path}.{missing[0]} is missing; {path}.{there[0]} is there and works only with it"
+                )
+
+
+def _refuse_missing_certificates(key_managers: Mapping[str, KeyManagerSettings], *, name: str) -> None:
+    """A login by certificate shows one."""
+    for each, settings in key_managers.items():
+        if (
+            isinstance(settings, TransitKeyManagerSettings)
+            and isinstance(settings.login, CertificateLoginSettings)
+            and settings.client_certificate is None
+        ):
+            raise OperatorError(
+                f'{name}: key_managers.{each}.client_certificate is missing; a login of the kind "certificate" shows it'
+            )

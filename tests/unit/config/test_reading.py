@@ -12,6 +12,7 @@ from tests.unit.config.files import HOLDER, KMS, load
 ADDRESS = "host:port, for IPv6 [host]:port"
 SECRET = "file:PATH, env:VARIABLE or systemd-credential:NAME"  # the words of the message
 URL = "sqlite:///PATH, with a fourth slash if absolute"
+KINDS = '"embedded" or "transit"'
 KMS_HOLDS = (
     "listen, certificate, private_key, account, region, xks_authorities, client_certificate, client_private_key, "
     "storage, root_key, endpoint_map, vpc_endpoint_services"
@@ -84,11 +85,11 @@ KMS_HOLDS = (
         # Kinds of key manager.
         (
             '[key_managers.a]\nkind = "embeded"',
-            'key_managers.a.kind is "embeded"; allowed is "embedded" (did you mean embedded?)',
+            f'key_managers.a.kind is "embeded"; allowed is {KINDS} (did you mean embedded?)',
         ),
-        ('[key_managers.a]\nkind = "pkcs11"', 'key_managers.a.kind is "pkcs11"; allowed is "embedded"'),
-        ("[key_managers.a]\nkind = 1", 'key_managers.a.kind is the number 1; allowed is "embedded"'),
-        ("[key_managers.a]", 'key_managers.a.kind is missing; allowed is "embedded"'),
+        ('[key_managers.a]\nkind = "cloud"', f'key_managers.a.kind is "cloud"; allowed is {KINDS}'),
+        ("[key_managers.a]\nkind = 1", f"key_managers.a.kind is the number 1; allowed is {KINDS}"),
+        ("[key_managers.a]", f"key_managers.a.kind is missing; allowed is {KINDS}"),
         (
             '[key_managers.A]\nkind = "embedded"',
             'a name in key_managers is "A"; allowed is a-z 0-9 _ -, a letter first',
@@ -193,7 +194,7 @@ def test_mutual_tls_without_a_subject_is_refused(tmp_path: Path, subjects: str) 
         ("HYOK__PROXY__WORKERS", "0", "proxy.workers is the number 0; allowed is a whole number from 1 to 64"),
         ("HYOK__PROXY__WORKERS", "1\nx = 2", r'proxy.workers is "1\nx = 2"; allowed is a whole number from 1 to 64'),
         ("HYOK__METRICS__LISTEN", "x", f'metrics.listen is "x"; allowed is {ADDRESS}'),
-        ("HYOK__KEY_MANAGERS__A__KIND", "pkcs11", 'key_managers.a.kind is "pkcs11"; allowed is "embedded"'),
+        ("HYOK__KEY_MANAGERS__A__KIND", "cloud", f'key_managers.a.kind is "cloud"; allowed is {KINDS}'),
         (
             "HYOK__AUDIT__DIREKTORY",
             "x",
