@@ -58,6 +58,8 @@ class KmipClient:
         self._agreement: Agreement | None = None
         self.vendor = ""
         """What the server last said who made it."""
+        self.server_time: int | None = None
+        """What the server's clock last said, in Unix seconds."""
 
     async def server(self, deadline: Deadline) -> ServerDescription:
         """Return what the server says of itself."""
@@ -148,6 +150,7 @@ class KmipClient:
             raise
         if response.version != version:
             raise _malformed(MalformedMessageError(f"the answer is in KMIP {response.version}, not {version}"))
+        self.server_time = response.time_stamp
         return response
 
 

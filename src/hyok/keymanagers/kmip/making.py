@@ -1,7 +1,11 @@
 """Makes versions of keys, so that one left half-made is never used.
 
-A new object is Pre-Active, which hyok takes no notice of. It gets its mark, then it is seen to be the only one of its
-number, and only then it is activated. Whatever breaks before that leaves a draft, which the next rotation finishes.
+Create: a new object is Pre-Active, which hyok takes no notice of. It gets its mark, then it is seen to be the only one
+of its number, and only then it is activated. Whatever breaks before that leaves a draft, which the next rotation
+finishes.
+
+Re-key, where the server has it: it is one step of the server's. As a rule the replacement is in use at once, because
+the activation date is copied, and is then numbered by its date; one that is left Pre-Active is treated as above.
 """
 
 from __future__ import annotations
@@ -78,6 +82,9 @@ async def _make_replacement(client: KmipClient, key: Key, deadline: Deadline) ->
     server = await client.server(deadline)
     # Where there is Re-key, names are unique as a rule; it hands the name on.
     if Operation.RE_KEY in server.operations:
+        # A replacement may be in use at once, and two of one date could not be told apart.
+        if next_number(key) is None and (client.server_time or 0) <= key.newest_number:
+            raise _too_soon(key.id)
         return await _ask(client, ReKey(newest.id), deadline)
     return await _create(client, key.id, newest.usage_mask, deadline)
 
@@ -101,7 +108,7 @@ async def _create(client: KmipClient, key_id: str, usage_mask: int, deadline: De
 async def _put_into_use(client: KmipClient, key_id: str, object_id: str, deadline: Deadline) -> None:
     made = await _ask(client, GetAttributes(object_id), deadline)
     if made.state is not State.PRE_ACTIVE:
-        return  # Re-key copies an activation date, and such a replacement is in use at once, numbered by its date
+        return
     try:
         await _mark_and_activate(client, key_id, made, deadline)
     except RefusedError as refusal:
@@ -120,9 +127,7 @@ async def _mark_and_activate(client: KmipClient, key_id: str, made: KeyObject, d
         await write_mark(client, made, Mark(is_enabled=True, version=number, object_id=made.id), deadline)
     elif made.initial_date <= key.newest_number:
         await _discard(client, made.id, deadline)
-        raise NotDoneError(
-            f"the newest version of {key_id} is not a second old by the server's clock; wait and rotate again"
-        )
+        raise _too_soon(key_id)
     # Of two who rotate at once, each marks before it looks: so one at least sees the other, and gives way.
     if _has_rival(await _find(client, key_id, deadline), made.id, number):
         await _discard(client, made.id, deadline)
@@ -155,6 +160,12 @@ async def _look_again(client: KmipClient, object_id: str, deadline: Deadline) ->
         return await client.ask(GetAttributes(object_id), deadline)
     except RefusedError:
         return None
+
+
+def _too_soon(key_id: str) -> NotDoneError:
+    return NotDoneError(
+        f"the newest version of {key_id} is not a second old by the server's clock; wait and rotate again"
+    )
 
 
 def _another_at_work(key_id: str) -> NotDoneError:
