@@ -47,8 +47,8 @@ def measure(*, seconds: float) -> KmsPrices:
     with _servers() as (servers, sides):
         external, ordinary = _create_keys(servers, sides)
         return KmsPrices(
-            _price(servers, external, seconds=seconds),
-            _price(servers, ordinary, seconds=seconds),
+            _price(servers, sides, external, seconds=seconds),
+            _price(servers, sides, ordinary, seconds=seconds),
         )
 
 
@@ -65,7 +65,7 @@ def _servers() -> Iterator[tuple[_Servers, Sides]]:
 
 def _create_keys(servers: _Servers, sides: Sides) -> tuple[str, str]:
     session = botocore.session.Session()
-    session.set_credentials("benchmark", "any")
+    session.set_credentials(sides.kms_access_key_id, sides.kms_secret.reveal().decode())
     client: Any = session.create_client(
         "kms", region_name="eu-central-1", endpoint_url=f"http://127.0.0.1:{servers.kms_port}"
     )
@@ -90,10 +90,10 @@ def _create_keys(servers: _Servers, sides: Sides) -> tuple[str, str]:
     return external["KeyMetadata"]["KeyId"], client.create_key()["KeyMetadata"]["KeyId"]
 
 
-def _price(servers: _Servers, key_id: str, *, seconds: float) -> DataKeys:
+def _price(servers: _Servers, sides: Sides, key_id: str, *, seconds: float) -> DataKeys:
     context = {"tenant": "nile", "purpose": "statement", "month": "2026-11"}
     body = {"KeyId": key_id, "KeySpec": "AES_256", "EncryptionContext": context}
-    request = kms_request("GenerateDataKey", body, port=servers.kms_port)
+    request = kms_request(sides, "GenerateDataKey", body, port=servers.kms_port)
     load(request, servers.directory, seconds=1)
     before = [spent(pid).cpu_seconds for pid in (servers.kms_pid, servers.proxy_pid)]
     result = load(request, servers.directory, seconds=seconds)

@@ -31,6 +31,9 @@ class Sides(NamedTuple):
     secret: Secret
     uri_path: str
     external_key_id: str
+    kms_access_key_id: str
+    kms_secret: Secret
+    """What the KMS's first principal signs with: the root user."""
 
     @property
     def certificate(self) -> Path:
@@ -55,6 +58,8 @@ def make_sides(directory: Path) -> Sides:
         Secret(start["credential"]["secret_access_key"].encode()),
         start["keystore"]["uri_path"],
         start["external_key_id"],
+        start["kms_principal"]["access_key_id"],
+        Secret(start["kms_principal"]["secret_access_key"].encode()),
     )
 
 
@@ -118,8 +123,8 @@ def encrypt_request(sides: Sides, *, port: int) -> FixedRequest:
     return FixedRequest(f"https://localhost:{port}{target}", headers, encoded)
 
 
-def kms_request(operation: str, body: Mapping[str, object], *, port: int) -> FixedRequest:
-    """Make a call of the KMS API, signed as an SDK signs it."""
+def kms_request(sides: Sides, operation: str, body: Mapping[str, object], *, port: int) -> FixedRequest:
+    """Make a call of the KMS API, signed as an SDK signs it. Valid for five minutes."""
     encoded = _encode(body)
     host = f"localhost:{port}"
     headers = {
@@ -132,8 +137,8 @@ def kms_request(operation: str, body: Mapping[str, object], *, port: int) -> Fix
         target=b"/",
         headers=[(name.lower().encode(), value.encode()) for name, value in headers.items()],
         body=encoded,
-        access_key_id="benchmark",
-        secret=Secret(b"any"),
+        access_key_id=sides.kms_access_key_id,
+        secret=sides.kms_secret,
         region="eu-central-1",
         service="kms",
         now=SystemClock().now(),

@@ -112,6 +112,7 @@ def deployment(directory: Path, *, expired_port: int = 0, more_authorities: str 
         kms / "hyok.toml",
         {
             "127.0.0.1:4580": f"127.0.0.1:{kms_port}",
+            "[kms]": '[kms]\nsignatures = "any-credentials"',
             "127.0.0.1:8443": f"127.0.0.1:{gate.port}",
         },
     )

@@ -11,9 +11,11 @@ import click
 from hyok.cli.next_steps import describe_next_steps
 from hyok.cli.options import OutputFormat, example, output_option
 from hyok.cli.output import print_document, print_facts
+from hyok.cli.principal import describe_new_principal
 from hyok.errors import OperatorError
 
 if TYPE_CHECKING:
+    from hyok.administration.principals import NewPrincipal
     from hyok.setup.sides import HolderStart, ServerCertificate
 
 _DEFAULT_REGION = "eu-central-1"
@@ -67,6 +69,7 @@ def init(
 
     _check_host(host)
     given = _read_certificate(certificate, private_key)
+    principal: NewPrincipal | None = None
     directory = directory.absolute()
     kms_directory = None if kms_directory is None else _apart(kms_directory.absolute(), directory)
     with ExitStack() as stack:
@@ -75,12 +78,12 @@ def init(
         if kms_directory is not None:
             kms_draft = stack.enter_context(new_directory(kms_directory, last=CONFIGURATION_FILE))
             authorities = (draft / "tls/ca.pem").read_bytes() if given is None else None
-            make_kms(kms_draft, region=region or _DEFAULT_REGION, host=host, authorities=authorities)
+            principal = make_kms(kms_draft, region=region or _DEFAULT_REGION, host=host, authorities=authorities)
     match output:
         case OutputFormat.JSON:
-            print_document(_document(start, directory, kms_directory))
+            print_document(_document(start, directory, kms_directory, principal))
         case OutputFormat.TEXT:
-            _print_start(start, directory)
+            _print_start(start, directory, principal)
             steps = describe_next_steps(
                 start, directory, kms_directory=kms_directory, host=host, is_development=given is None
             )
@@ -127,7 +130,7 @@ def _apart(kms_directory: Path, directory: Path) -> Path:
     return kms_directory
 
 
-def _print_start(start: HolderStart, directory: Path) -> None:
+def _print_start(start: HolderStart, directory: Path, principal: NewPrincipal | None) -> None:
     print_facts(
         [
             ("Configuration", str(directory / "hyok.toml")),
@@ -139,9 +142,20 @@ def _print_start(start: HolderStart, directory: Path) -> None:
             ("Secret access key", start.credential.secret_access_key.reveal().decode("ascii")),
         ]
     )
+    if principal is not None:
+        click.echo("\nKMS's side")
+        print_facts(
+            [
+                ("Principal", principal.principal.arn),
+                ("Access key id", principal.credential.access_key_id),
+                ("Secret access key", principal.credential.secret_access_key.reveal().decode("ascii")),
+            ]
+        )
 
 
-def _document(start: HolderStart, directory: Path, kms_directory: Path | None) -> dict[str, object]:
+def _document(
+    start: HolderStart, directory: Path, kms_directory: Path | None, principal: NewPrincipal | None
+) -> dict[str, object]:
     return {
         "configuration": str(directory / "hyok.toml"),
         "root_key": {"file": str(directory / "root.key"), "id": start.root_key_id},
@@ -152,4 +166,5 @@ def _document(start: HolderStart, directory: Path, kms_directory: Path | None) -
         },
         "external_key_id": start.external_key_id,
         "kms_configuration": None if kms_directory is None else str(kms_directory / "hyok.toml"),
+        "kms_principal": None if principal is None else describe_new_principal(principal),
     }

@@ -65,7 +65,7 @@ def _create_at_aws(start: HolderStart, directory: Path, *, host: str) -> str:
 def _rehearse(kms_directory: Path, *, host: str) -> str:
     config = shlex.quote(str(kms_directory / "hyok.toml"))
     return (
-        "Or rehearse it without AWS: serve the other side, and give the same aws commands\n"
-        f"   --endpoint-url http://127.0.0.1:4580 and the endpoint https://{host}:\n"
+        "Or rehearse it without AWS: serve the other side, and give the same aws commands the access key of its\n"
+        f"   principal, --endpoint-url http://127.0.0.1:4580 and the endpoint https://{host}:\n"
         f"     hyok kms serve --config {config}"
     )

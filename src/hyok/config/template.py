@@ -42,8 +42,8 @@ _KMS: Final = Template("""\
 # has both sides can decrypt. Relative paths are relative to this file.
 
 [kms]
-listen = "127.0.0.1:4580"             # loopback only, as long as the signatures of callers are not checked
-account = "123456789012"
+listen = "127.0.0.1:4580"             # an address that others can reach needs certificate and private_key, too
+account = "123456789012"              # callers are principals: `hyok principal list`
 region = $region
 $authorities
 

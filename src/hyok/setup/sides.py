@@ -9,14 +9,13 @@ from hyok.administration.credentials import CredentialPair, create_credential
 from hyok.administration.external_keys import add_external_key
 from hyok.administration.keys import create_key
 from hyok.administration.keystores import KeyStore, create_key_store
-from hyok.assembly import open_holder
+from hyok.administration.principals import NewPrincipal, create_principal
+from hyok.assembly import open_holder, open_kms_storage
 from hyok.clock import SystemClock
 from hyok.config.configuration import load_configuration
 from hyok.config.template import holder_template, kms_template
 from hyok.custody.file_root import create_file_root
-from hyok.custody.safe import open_safe
-from hyok.storage.engine import open_storage
-from hyok.storage.schema import Side
+from hyok.kms.key_names import root_arn
 from hyok.transport.development import ensure_development_certificates
 
 CONFIGURATION_FILE = "hyok.toml"
@@ -72,16 +71,17 @@ def make_holder(
     return HolderStart(key_store, credential, external_key_id, root.id)
 
 
-def make_kms(draft: Path, *, region: str, host: str, authorities: bytes | None) -> None:
-    """Fill an empty directory: configuration, root key and storage of a KMS that trusts the CA given, if any."""
-    root = create_file_root(draft / "root.key")
+def make_kms(draft: Path, *, region: str, host: str, authorities: bytes | None) -> NewPrincipal:
+    """Fill an empty directory: configuration, root key and storage of a KMS that trusts the CA given, if any.
+
+    Its first principal is the account's root user.
+    """
+    create_file_root(draft / "root.key")
     if authorities is not None:
         (draft / "xks-ca.pem").write_bytes(authorities)
     reference = None if authorities is None else "file:xks-ca.pem"
     file = draft / CONFIGURATION_FILE
     file.write_text(kms_template(region=region, host=host, authorities=reference), "utf-8")
-    storage = open_storage(str(load_configuration(file, {}).require_kms().storage.url), Side.KMS)
-    try:
-        open_safe(storage, root)
-    finally:
-        storage.close()
+    settings = load_configuration(file, {}).require_kms()
+    with open_kms_storage(settings) as (storage, safe):
+        return create_principal(storage, safe, SystemClock(), arn=root_arn(settings.account, settings.region), tags={})
