@@ -49,6 +49,8 @@ class Dialect(NamedTuple):
 
 
 PRESETS: Final[Mapping[str, Dialect]] = {
+    # What the standard's header files say and most tokens do.
+    "standard": Dialect(IvSource.HOST, 12, IvBits.LENGTH),
     "softhsm": Dialect(IvSource.HOST, 12, IvBits.LENGTH),
     # Does not know read-only sessions (client SDK 5) and refuses any IV but zeros.
     "aws-cloudhsm": Dialect(IvSource.WRITTEN_BACK, 12, IvBits.LENGTH, needs_read_write_sessions=True),

@@ -77,8 +77,9 @@ class KeyFinder:
 
 
 def _describe_absence(session: CipherSession, token: OpenToken, key_id: str) -> str:
-    names = sorted({key_id_of(each) for each in find_key_objects(session.library, session.handle, None)})
+    everything = find_key_objects(session.library, session.handle, None)
+    names = sorted({key_id_of(each) for each in everything if each.key_spec == "AES_256"})
     there = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
     if len(names) > _NAMES_SHOWN:
         there += f" and {len(names) - _NAMES_SHOWN} more"
-    return f"no secret key {key_id!r} on token {token.info.label!r}, which has {there or 'none'}"
+    return f"no secret key {key_id!r} on token {token.info.label!r}; the AES-256 keys there are: {there or 'none'}"

@@ -103,18 +103,20 @@ class TokenGuard:
         trouble: HyokError = ModuleBusyError("the library is initialised anew again and again")
         for _ in range(2):
             token = self._open_now()
-            generation = self._module.enter()
             try:
-                if token.generation != generation:
+                generation = self._module.enter()
+                try:
+                    if token.generation == generation:
+                        return action(self._session(seat, token), token, *arguments)
                     remedy = _Remedy.REOPEN  # another manager had the library initialised anew
-                else:
-                    return action(self._session(seat, token), token, *arguments)
-            except CryptokiError as error:
-                trouble, remedy = error, self._judge(error, seat, token)
+                except CryptokiError as error:
+                    trouble, remedy = error, self._judge(error, seat, token)
+                finally:
+                    self._module.leave()
             except KeyVanishedError as error:
                 trouble, remedy = error, _Remedy.RESTART
-            finally:
-                self._module.leave()
+            except CryptokiError as error:  # not even initialised
+                trouble, remedy = error, _Remedy.REOPEN
             if remedy is not _Remedy.NEW_SESSION:
                 self._recover(token, remedy, trouble=trouble)
         raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, str(trouble)) from trouble
@@ -260,13 +262,15 @@ class TokenGuard:
             self._module.leave()
 
     def _close_session(self, handle: int, generation: int) -> None:
-        now = self._module.enter()
-        try:
-            if generation == now:  # else the handle is nobody's, or somebody else's
-                with contextlib.suppress(CryptokiError):
+        if generation != self._module.generation:
+            return  # the handle is nobody's now, or somebody else's
+        with contextlib.suppress(CryptokiError):
+            now = self._module.enter()
+            try:
+                if generation == now:
                     self._module.library.close_session(handle)
-        finally:
-            self._module.leave()
+            finally:
+                self._module.leave()
 
 
 def vouch(token: OpenToken) -> None:

@@ -43,11 +43,8 @@ class Module:
         return self._generation
 
     def acquire(self) -> None:
-        """Become a user. The first one initialises the library; if that fails, `restart` tries it again."""
+        """Become a user of the library, which is initialised when somebody first enters."""
         with self._changed:
-            if not self._users:
-                with contextlib.suppress(CryptokiError):
-                    self._initialize()
             self._users += 1
 
     def release(self) -> None:
@@ -60,10 +57,15 @@ class Module:
                     self.library.finalize()
 
     def enter(self) -> int:
-        """Begin calls; waits while the library is initialised anew. Return the generation they belong to."""
+        """Begin calls; waits while the library is initialised anew. Return the generation they belong to.
+
+        CryptokiError if the library was not initialised yet and cannot be.
+        """
         with self._changed:
             while self._is_closed_for_restart:
                 self._changed.wait()
+            if not self._is_initialized:
+                self._initialize()
             self._inside += 1
             return self._generation
 
