@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +27,8 @@ from hyok.config.settings import (
     AppRoleLoginSettings,
     CertificateLoginSettings,
     EmbeddedKeyManagerSettings,
+    KeyManagerSettings,
+    KmipKeyManagerSettings,
     KmsSettings,
     KubernetesLoginSettings,
     ProxySettings,
@@ -40,8 +43,12 @@ from hyok.custody.safe import Safe, SafeKey, inherit_safe, open_safe, unlock_saf
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
+from hyok.keymanagers.kmip.manager import KmipKeyManager
+from hyok.keymanagers.kmip.setup import IvSource, KmipSetup
+from hyok.keymanagers.kmip.vocabulary import SPOKEN_VERSIONS
 from hyok.keymanagers.transit.administrator import TransitKeyAdministrator
 from hyok.keymanagers.transit.manager import TransitKeyManager
+from hyok.keymanagers.transit.policy import least_privilege_policy
 from hyok.keymanagers.transit.setup import (
     AppRoleLogin,
     CertificateLogin,
@@ -49,6 +56,7 @@ from hyok.keymanagers.transit.setup import (
     Login,
     TokenLogin,
     TransitSetup,
+    is_key_name,
 )
 from hyok.kms.caller import AnyCredentials, CallerIdentification
 from hyok.kms.connection import ProxyConnections
@@ -161,7 +169,7 @@ def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:
             case EmbeddedKeyManagerSettings():
                 administrators[name] = EmbeddedKeyAdministrator(storage, safe, clock)
             case TransitKeyManagerSettings():
-                administrators[name] = TransitKeyAdministrator(transit_setup(manager))
+                administrators[name] = TransitKeyAdministrator(partial(transit_setup, manager))
     return Holder(storage, safe, clock, administrators)
 
 
@@ -188,6 +196,8 @@ def load_holder_state(holder: Holder, settings: HolderSettings) -> HolderState:
                 followers.append(embedded.apply)
             case TransitKeyManagerSettings():
                 managers[name] = TransitKeyManager(transit_setup(manager))
+            case KmipKeyManagerSettings():
+                managers[name] = KmipKeyManager(kmip_setup(manager))
     follower = ChangeFollower(
         holder.storage, _in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
     )
@@ -202,6 +212,27 @@ def _in_turn(
             await follower(changes)
 
     return apply
+
+
+def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
+    """Try to reach a key manager; what does not work, in sentences. OperatorError if a certificate does not serve."""
+    match settings:
+        case EmbeddedKeyManagerSettings():
+            return ()  # its keys are in the storage
+        case TransitKeyManagerSettings():
+            return TransitKeyAdministrator(partial(transit_setup, settings)).find_faults()
+
+
+def key_manager_policy(settings: KeyManagerSettings, key_ids: Iterable[str]) -> str:
+    """Return the policy with which a key manager lets hyok use these keys and no more; empty if it knows none."""
+    match settings:
+        case EmbeddedKeyManagerSettings():
+            return ""
+        case TransitKeyManagerSettings():
+            names = {*key_ids, settings.health_key or ""}
+            return least_privilege_policy(settings.mount, filter(is_key_name, names))
+        case KmipKeyManagerSettings():
+            return ""  # KMIP leaves it to each server how permissions are given
 
 
 def transit_setup(settings: TransitKeyManagerSettings) -> TransitSetup:
@@ -228,6 +259,21 @@ def _transit_login(settings: TransitKeyManagerSettings) -> Login:
             return KubernetesLogin(login.mount, login.role, _source(login.service_account_token))
         case CertificateLoginSettings() as login:
             return CertificateLogin(login.mount, login.role or "")
+
+
+def kmip_setup(settings: KmipKeyManagerSettings) -> KmipSetup:
+    """Tell where a KMIP server is and how to talk to it. OperatorError if a certificate does not serve."""
+    authorities = None if settings.authorities is None else _pem(settings.authorities)
+    key_pair = _key_pair(settings.client_certificate, settings.client_private_key)
+    return KmipSetup(
+        _address(settings.address),
+        settings.server_name or settings.address.host,
+        _warn_of(client_context(authorities, key_pair, application_protocol=None)),
+        versions=[version for text in settings.versions for version in SPOKEN_VERSIONS if str(version) == text],
+        iv_source=IvSource(settings.iv),
+        health_key=settings.health_key,
+        connections=settings.connections,
+    )
 
 
 # 3. The proxy.

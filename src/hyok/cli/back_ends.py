@@ -1,13 +1,14 @@
-"""What `hyok config check` tries out: certificates are loaded, storages opened with their root keys."""
+"""What `hyok config check` tries out: certificates are loaded, storages opened with their root keys, servers asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
-from hyok.assembly import check_proxy_tls, kms_endpoints, kms_tls, open_side
+from hyok.assembly import check_proxy_tls, kms_endpoints, kms_tls, open_side, try_key_manager
 from hyok.config.checking import Finding, Outcome
 from hyok.config.configuration import Configuration
-from hyok.config.settings import KmsSettings, RootKeySettings, StorageSettings
+from hyok.config.settings import EmbeddedKeyManagerSettings, KmsSettings, RootKeySettings, StorageSettings
 from hyok.errors import OperatorError
 from hyok.storage.schema import Side
 
@@ -18,6 +19,9 @@ def try_back_ends(configuration: Configuration) -> Iterator[Finding]:
         yield _try("proxy.certificate", "can be served with", lambda: check_proxy_tls(proxy).state.warnings)
     if configuration.storage is not None and configuration.root_key is not None:
         yield from _try_storage("storage.url", configuration.storage, configuration.root_key, Side.HOLDER)
+    for name, settings in configuration.key_managers.items():
+        if not isinstance(settings, EmbeddedKeyManagerSettings):  # its keys are in the storage
+            yield _try(f"key_managers.{name}", "answers and takes the login", partial(try_key_manager, settings))
     if (kms := configuration.kms) is not None:
         if kms.certificate is not None:
             yield _try("kms.certificate", "can be served with", lambda: _load_server_certificate(kms))

@@ -26,24 +26,28 @@ def config() -> None:
 def check(output: OutputFormat) -> None:
     """Look whether everything that the configuration names is there and opens. Makes nothing."""
     from hyok.cli.back_ends import try_back_ends
+    from hyok.cli.needed_policies import needed_policies
     from hyok.config.checking import Outcome, check_places
 
     configuration = read_configuration()
     findings = list(check_places(configuration, os.environ))
     if not any(each.outcome is Outcome.FAILED for each in findings):
         findings += try_back_ends(configuration)  # else they would only say the same again
+    policies = needed_policies(configuration)
     match output:
         case OutputFormat.JSON:
             rows = [
                 {"setting": each.setting, "outcome": each.outcome.value, "detail": each.detail} for each in findings
             ]
-            print_document({"file": _file(configuration), "checks": rows})
+            print_document({"file": _file(configuration), "checks": rows, "policies": policies})
         case OutputFormat.TEXT:
             print_table(
                 ["SETTING", "OUTCOME", "DETAIL"],
                 [[each.setting, each.outcome.value, each.detail] for each in findings],
                 nothing="The configuration is empty.",
             )
+            for name, policy in policies.items():
+                click.echo(f"\nThe least that key_managers.{name} must be allowed there:\n{policy}", nl=False)
     failed = [each for each in findings if each.outcome is Outcome.FAILED]
     if failed:
         raise OperatorError(f"{len(failed)} of {len(findings)} checks failed; {failed[0].setting}: {failed[0].detail}")

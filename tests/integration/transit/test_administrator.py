@@ -23,7 +23,7 @@ def administrator(server: Server) -> TransitKeyAdministrator:
     name = f"policy-{uuid.uuid4()}"
     server.do("POST", f"sys/policies/acl/{name}", {"policy": administration_policy("transit")})
     token: str = server.do("POST", "auth/token/create", {"policies": [name], "ttl": "1h"})["client_token"]
-    return TransitKeyAdministrator(setup_of(server, TokenLogin(lambda: Secret(token.encode()))))
+    return TransitKeyAdministrator(lambda: setup_of(server, TokenLogin(lambda: Secret(token.encode()))))
 
 
 def _name() -> str:

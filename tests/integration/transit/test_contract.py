@@ -24,7 +24,7 @@ class TestTransit(KeyManagerContract):
     async def subject(self) -> AsyncIterator[Subject]:
         one, other, health = (new_key(self._server) for _ in range(3))
         login = least_login(self._server, [one, other, health, "no-such-key"])
-        administrator = TransitKeyAdministrator(setup_of(self._server, root_login(self._server)))
+        administrator = TransitKeyAdministrator(lambda: setup_of(self._server, root_login(self._server)))
 
         async def refresh() -> None:
             await asyncio.sleep(TRUSTED_SECONDS)

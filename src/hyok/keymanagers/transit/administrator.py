@@ -12,6 +12,7 @@ from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyUsage, ManagedKey
 from hyok.keymanagers.tasks import OwnTasks
 from hyok.keymanagers.transit.api import TransitApi
+from hyok.keymanagers.transit.health import check_servers
 from hyok.keymanagers.transit.keys import KEY_TYPE, why_unsupported
 from hyok.keymanagers.transit.setup import TransitSetup, is_key_name
 from hyok.keymanagers.transit.wire import KeyProperties
@@ -28,8 +29,9 @@ class TransitKeyAdministrator:
     Each call logs in anew, and runs a loop of its own: call it from a thread that runs none.
     """
 
-    def __init__(self, setup: TransitSetup) -> None:
-        self._setup = setup
+    def __init__(self, make_setup: Callable[[], TransitSetup]) -> None:
+        """`make_setup` is called by each call: it reads certificates, whose lack must not stop other commands."""
+        self._make_setup = make_setup
 
     def create_key(self, key_id: str, usages: frozenset[KeyUsage]) -> ManagedKey:
         """Create an AES-256-GCM key. NotDoneError if the name is taken or none, or if it shall have one usage only."""
@@ -91,17 +93,32 @@ class TransitKeyAdministrator:
         """Return all keys that can be external keys, sorted by name; others of the secrets engine are left out."""
         return self._carry_out(_list)
 
-    def _carry_out(self, work: _Work[T]) -> T:
-        async def run() -> T:
-            tasks = OwnTasks()
-            api = TransitApi(self._setup, tasks)
-            try:
-                return await work(api, deadline_in(CALL_SECONDS))
-            finally:
-                await tasks.aclose()
-                await api.aclose()
+    def find_faults(self) -> tuple[str, ...]:
+        """Log in and try every server, with the health key if there is one; what does not work, in sentences."""
 
-        return asyncio.run(run())
+        setup = self._make_setup()
+
+        async def find(api: TransitApi, deadline: Deadline) -> tuple[str, ...]:
+            checks = await check_servers(api, setup.health_key, deadline)
+            return tuple(check.fault for check in checks if check.fault)
+
+        return _run(setup, find)
+
+    def _carry_out(self, work: _Work[T]) -> T:
+        return _run(self._make_setup(), work)
+
+
+def _run(setup: TransitSetup, work: _Work[T]) -> T:
+    async def run() -> T:
+        tasks = OwnTasks()
+        api = TransitApi(setup, tasks)
+        try:
+            return await work(api, deadline_in(CALL_SECONDS))
+        finally:
+            await tasks.aclose()
+            await api.aclose()
+
+    return asyncio.run(run())
 
 
 async def _list(api: TransitApi, deadline: Deadline) -> tuple[ManagedKey, ...]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-from typing import Final
+from typing import Final, NamedTuple
 
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
@@ -15,16 +14,22 @@ from hyok.keymanagers.transit.ciphertext import compose_ciphertext
 from hyok.keymanagers.transit.wire import DecryptItem, EncryptItem
 
 _PROBE_BYTES: Final = 32
-_log = logging.getLogger(__name__)
 
 
-async def check_servers(api: TransitApi, health_key: str, deadline: Deadline) -> tuple[MemberHealth, ...]:
+class ServerCheck(NamedTuple):
+    """How one server is, and why not better."""
+
+    health: MemberHealth
+    fault: str
+    """For the operator; empty if there is none."""
+
+
+async def check_servers(api: TransitApi, health_key: str, deadline: Deadline) -> tuple[ServerCheck, ...]:
     """Check all servers side by side. Without a health key a member's model says that its keys were not tried."""
-    checks = (_check(api, server, health_key, deadline) for server in api.servers)
-    return tuple(await asyncio.gather(*checks))
+    return tuple(await asyncio.gather(*(_check(api, server, health_key, deadline) for server in api.servers)))
 
 
-async def _check(api: TransitApi, server: str, health_key: str, deadline: Deadline) -> MemberHealth:
+async def _check(api: TransitApi, server: str, health_key: str, deadline: Deadline) -> ServerCheck:
     name = server.partition("://")[2]
     model = "Transit"
     try:
@@ -32,7 +37,7 @@ async def _check(api: TransitApi, server: str, health_key: str, deadline: Deadli
         model = f"Transit {health.version}".strip()
         if health.sealed or not health.initialized:
             state = "sealed" if health.initialized else "not initialised"
-            raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"{server} is {state}")
+            raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"it is {state}")
         if health_key:
             await _try_key(api, server, health_key, deadline)
         else:
@@ -40,9 +45,8 @@ async def _check(api: TransitApi, server: str, health_key: str, deadline: Deadli
             await api.check_token(server, deadline)
             model += " (no health_key: keys not tried)"
     except KeyManagerError as error:
-        _log.warning("health of %s: %s", server, error)
-        return MemberHealth(name, model, HealthStatus.UNAVAILABLE)
-    return MemberHealth(name, model, HealthStatus.ACTIVE)
+        return ServerCheck(MemberHealth(name, model, HealthStatus.UNAVAILABLE), f"{server}: {error}")
+    return ServerCheck(MemberHealth(name, model, HealthStatus.ACTIVE), "")
 
 
 async def _try_key(api: TransitApi, server: str, health_key: str, deadline: Deadline) -> None:
@@ -56,4 +60,4 @@ async def _try_key(api: TransitApi, server: str, health_key: str, deadline: Dead
     if isinstance(decrypted, KeyManagerError):
         raise decrypted
     if decrypted != probe:
-        raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"{server} decrypted to something else")
+        raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, "it decrypts to something else")

@@ -6,6 +6,7 @@ until its deadline.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from hyok.clock import Deadline
@@ -19,6 +20,8 @@ from hyok.keymanagers.transit.health import check_servers
 from hyok.keymanagers.transit.keys import KeyBook
 from hyok.keymanagers.transit.setup import TransitSetup
 from hyok.keymanagers.transit.wire import DecryptItem, EncryptItem
+
+_log = logging.getLogger(__name__)
 
 
 class TransitKeyManager:
@@ -73,7 +76,11 @@ class TransitKeyManager:
         """Ask each server how it is, and have it encrypt and decrypt under the health key if there is one."""
         running = self._run()
         checking = check_servers(running.api, self._setup.health_key, deadline)
-        return await result_by(deadline, running.tasks.spawn(checking))
+        checks = await result_by(deadline, running.tasks.spawn(checking))
+        for check in checks:
+            if check.fault:
+                _log.warning("%s", check.fault)
+        return tuple(check.health for check in checks)
 
     async def aclose(self) -> None:
         """Fail what waits and close all connections."""
