@@ -32,9 +32,8 @@ class TextPattern(NamedTuple):
 
 def compile_text(pattern: FixedPattern) -> TextPattern:
     """Compile a pattern whose wildcards stand for any characters."""
-    is_literal = all(isinstance(part, str) for part in pattern)
-    is_prefix = pattern == (Wildcard.MANY,) or pattern[1:] == (Wildcard.MANY,)
-    return TextPattern(_matcher(pattern), _prefix_of(pattern), is_literal, is_prefix)
+    is_prefix = pattern == (Wildcard.MANY,) or (_is_text(pattern[:1]) and pattern[1:] == (Wildcard.MANY,))
+    return TextPattern(_matcher(pattern), _prefix_of(pattern), _is_text(pattern), is_prefix)
 
 
 def compile_resource(pattern: FixedPattern) -> TextPattern:
@@ -71,6 +70,10 @@ def compile_arn(fields: Sequence[FixedPattern]) -> TextPattern:
 def _is_literal_name(field: TextPattern) -> bool:
     """Tell whether a field before the last is one text. One with a colon, out of a variable, can match no field."""
     return field.is_literal and ":" not in field.prefix
+
+
+def _is_text(pattern: FixedPattern) -> bool:
+    return all(isinstance(part, str) for part in pattern)
 
 
 def _prefix_of(pattern: FixedPattern) -> str:
