@@ -43,6 +43,7 @@ from hyok.custody.safe import Safe, SafeKey, inherit_safe, open_safe, unlock_saf
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
+from hyok.keymanagers.kmip.administrator import KmipKeyAdministrator
 from hyok.keymanagers.kmip.manager import KmipKeyManager
 from hyok.keymanagers.kmip.setup import IvSource, KmipSetup
 from hyok.keymanagers.kmip.vocabulary import SPOKEN_VERSIONS
@@ -170,6 +171,8 @@ def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:
                 administrators[name] = EmbeddedKeyAdministrator(storage, safe, clock)
             case TransitKeyManagerSettings():
                 administrators[name] = TransitKeyAdministrator(partial(transit_setup, manager))
+            case KmipKeyManagerSettings():
+                administrators[name] = KmipKeyAdministrator(partial(kmip_setup, manager))
     return Holder(storage, safe, clock, administrators)
 
 
@@ -221,6 +224,8 @@ def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
             return ()  # its keys are in the storage
         case TransitKeyManagerSettings():
             return TransitKeyAdministrator(partial(transit_setup, settings)).find_faults()
+        case KmipKeyManagerSettings():
+            return KmipKeyAdministrator(partial(kmip_setup, settings)).find_faults()
 
 
 def key_manager_policy(settings: KeyManagerSettings, key_ids: Iterable[str]) -> str:

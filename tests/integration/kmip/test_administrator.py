@@ -25,7 +25,7 @@ from tests.integration.kmip.pykmip import PyKmipServer
 
 @pytest.fixture
 def administrator(setup: KmipSetup) -> KmipKeyAdministrator:
-    return KmipKeyAdministrator(setup)
+    return KmipKeyAdministrator(lambda: setup)
 
 
 def test_a_created_key_is_there_enabled_with_version_1(administrator: KmipKeyAdministrator, key_id: str) -> None:
@@ -157,7 +157,7 @@ def test_of_many_who_rotate_at_once_none_makes_a_version_twice(
 
     def rotate(_: int) -> int:
         try:
-            return KmipKeyAdministrator(setup).rotate_key(key_id).version_count
+            return KmipKeyAdministrator(lambda: setup).rotate_key(key_id).version_count
         except NotDoneError:
             return 0
 

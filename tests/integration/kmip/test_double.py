@@ -45,7 +45,7 @@ def setup(double: KmipDouble) -> Iterator[KmipSetup]:
 
 @pytest.fixture
 def administrator(setup: KmipSetup) -> KmipKeyAdministrator:
-    return KmipKeyAdministrator(setup)
+    return KmipKeyAdministrator(lambda: setup)
 
 
 def round_trip(setup: KmipSetup) -> int:

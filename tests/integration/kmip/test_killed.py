@@ -58,7 +58,7 @@ def test_a_server_killed_under_load_fails_calls_in_the_right_words_and_serves_wi
 ) -> None:
     with PyKmipServer(tmp_path_factory.mktemp("killed")) as server:
         setup = server.setup(connections=8)
-        KmipKeyAdministrator(setup).create_key("loaded", BOTH)
+        KmipKeyAdministrator(lambda: setup).create_key("loaded", BOTH)
 
         async def scenario(manager: KmipKeyManager) -> None:
             load = Load(manager, KeyVersion("loaded", 1))
@@ -96,7 +96,7 @@ def test_a_server_that_stands_still_times_calls_out_and_goes_on_after_it(
 ) -> None:
     with PyKmipServer(tmp_path_factory.mktemp("frozen")) as server:
         setup = server.setup()
-        KmipKeyAdministrator(setup).create_key("frozen", BOTH)
+        KmipKeyAdministrator(lambda: setup).create_key("frozen", BOTH)
         version = KeyVersion("frozen", 1)
 
         async def scenario(manager: KmipKeyManager) -> None:

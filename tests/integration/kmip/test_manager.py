@@ -21,7 +21,7 @@ from tests.integration.kmip.pykmip import PyKmipServer
 
 @pytest.fixture
 def key(setup: KmipSetup, key_id: str) -> KeyVersion:
-    managed = KmipKeyAdministrator(setup).create_key(key_id, BOTH)
+    managed = KmipKeyAdministrator(lambda: setup).create_key(key_id, BOTH)
     return KeyVersion(key_id, managed.active_version)
 
 

@@ -70,7 +70,7 @@ def test_destroying_a_version_renumbers_no_other(server: PyKmipServer, setup: Km
 def test_a_version_that_hyok_gave_out_and_that_is_gone_is_unavailable_not_a_bad_ciphertext(
     server: PyKmipServer, setup: KmipSetup, key_id: str
 ) -> None:
-    administrator = KmipKeyAdministrator(setup)
+    administrator = KmipKeyAdministrator(lambda: setup)
     administrator.create_key(key_id, BOTH)
     administrator.rotate_key(key_id)
     first, _ = server.objects_named(key_id)
@@ -120,7 +120,7 @@ def test_a_key_is_no_version_before_it_is_activated(server: PyKmipServer, setup:
 def test_a_rotation_by_another_proxy_is_noticed_at_the_first_ciphertext_of_the_new_version(
     setup: KmipSetup, key_id: str
 ) -> None:
-    administrator = KmipKeyAdministrator(setup)
+    administrator = KmipKeyAdministrator(lambda: setup)
     administrator.create_key(key_id, BOTH)
 
     async def seal_elsewhere(manager: KmipKeyManager) -> Sealed:
@@ -139,7 +139,7 @@ def test_a_rotation_by_another_proxy_is_noticed_at_the_first_ciphertext_of_the_n
 def test_a_revoked_key_encrypts_no_more_from_that_moment(
     server: PyKmipServer, setup: KmipSetup, key_id: str, reason: str
 ) -> None:
-    KmipKeyAdministrator(setup).create_key(key_id, BOTH)
+    KmipKeyAdministrator(lambda: setup).create_key(key_id, BOTH)
     (object_id,) = server.objects_named(key_id)
 
     async def scenario(manager: KmipKeyManager) -> None:
@@ -161,7 +161,7 @@ def test_a_revoked_key_encrypts_no_more_from_that_moment(
 def test_an_older_version_does_not_step_in_for_a_newest_that_was_revoked(
     server: PyKmipServer, setup: KmipSetup, key_id: str
 ) -> None:
-    administrator = KmipKeyAdministrator(setup)
+    administrator = KmipKeyAdministrator(lambda: setup)
     administrator.create_key(key_id, BOTH)
     administrator.rotate_key(key_id)
     _, newest = server.objects_named(key_id)
@@ -180,7 +180,7 @@ def test_an_older_version_does_not_step_in_for_a_newest_that_was_revoked(
 def test_a_caller_that_holds_a_version_revoked_meanwhile_is_told_to_ask_again(
     server: PyKmipServer, setup: KmipSetup, key_id: str
 ) -> None:
-    administrator = KmipKeyAdministrator(setup)
+    administrator = KmipKeyAdministrator(lambda: setup)
     administrator.create_key(key_id, BOTH)
 
     async def scenario(manager: KmipKeyManager) -> None:

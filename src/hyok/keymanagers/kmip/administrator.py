@@ -12,18 +12,22 @@ from typing import Final, TypeVar
 
 from hyok.clock import Deadline, deadline_in
 from hyok.errors import NotDoneError
+from hyok.keymanagers.errors import KeyManagerError
 from hyok.keymanagers.interface import KeyUsage, ManagedKey
 from hyok.keymanagers.kmip.client import KmipClient
 from hyok.keymanagers.kmip.finding import find_all_keys, find_key
+from hyok.keymanagers.kmip.health import Probe
 from hyok.keymanagers.kmip.making import make_first_version, make_next_version, write_mark
 from hyok.keymanagers.kmip.messages import RefusedError
 from hyok.keymanagers.kmip.objects import KeyObject, Mark
 from hyok.keymanagers.kmip.setup import KmipSetup
 from hyok.keymanagers.kmip.versions import Key, mask_of, usages_of
+from hyok.keymanagers.kmip.vocabulary import Operation
 from hyok.keymanagers.tasks import OwnTasks
 from hyok.xks.uri import is_external_key_id
 
 CALL_SECONDS: Final = 30.0
+_NEEDED: Final = (Operation.LOCATE, Operation.GET_ATTRIBUTES, Operation.ENCRYPT, Operation.DECRYPT)
 T = TypeVar("T")
 _Work = Callable[[KmipClient, Deadline], Awaitable[T]]
 
@@ -34,8 +38,9 @@ class KmipKeyAdministrator:
     Each call connects anew, and runs a loop of its own: call it from a thread that runs none.
     """
 
-    def __init__(self, setup: KmipSetup) -> None:
-        self._setup = setup._replace(connections=1)
+    def __init__(self, make_setup: Callable[[], KmipSetup]) -> None:
+        """`make_setup` reads certificates; called with each use, so that a bad one hinders nobody who uses others."""
+        self._make_setup = make_setup
 
     def create_key(self, key_id: str, usages: frozenset[KeyUsage]) -> ManagedKey:
         """Create an AES-256 key with version 1. NotDoneError if the name is taken or no key id."""
@@ -92,10 +97,27 @@ class KmipKeyAdministrator:
 
         return self._carry_out(list_all)
 
+    def find_faults(self) -> tuple[str, ...]:
+        """Talk to the server as the proxy will; what does not work, in sentences. Makes and changes nothing."""
+
+        async def find(client: KmipClient, deadline: Deadline) -> tuple[str, ...]:
+            server = await client.server(deadline)
+            if await find_key(client, client.setup.health_key, deadline) is not None:
+                await _try_health_key(client, deadline)
+            missing = [each for each in _NEEDED if server.operations and each not in server.operations]
+            return tuple(f"the server does not offer {each.name.capitalize().replace('_', ' ')}" for each in missing)
+
+        try:
+            return self._carry_out(find)
+        except KeyManagerError as error:
+            return (str(error),)
+
     def _carry_out(self, work: _Work[T]) -> T:
+        setup = self._make_setup()._replace(connections=1)
+
         async def run() -> T:
             tasks = OwnTasks()
-            client = KmipClient(self._setup, tasks)
+            client = KmipClient(setup, tasks)
             try:
                 return await work(client, deadline_in(CALL_SECONDS))
             finally:
@@ -103,6 +125,14 @@ class KmipKeyAdministrator:
                 await client.aclose()
 
         return asyncio.run(run())
+
+
+async def _try_health_key(client: KmipClient, deadline: Deadline) -> None:
+    tasks = OwnTasks()
+    try:
+        await Probe(client, tasks).run(deadline)
+    finally:
+        await tasks.aclose()
 
 
 async def _get(client: KmipClient, key_id: str, deadline: Deadline) -> Key:

@@ -45,7 +45,7 @@ class KmipClient:
 
     def __init__(self, setup: KmipSetup, tasks: OwnTasks) -> None:
         """Open nothing yet: the first call connects."""
-        self._setup = setup
+        self.setup = setup
         limits = ClientLimits(connections=setup.connections, answer_bytes=ANSWER_BYTES)
         self._pool = ConnectionPool(
             setup.address,
@@ -106,22 +106,22 @@ class KmipClient:
     async def _discover(self, deadline: Deadline) -> ProtocolVersion:
         # The question itself has a version, and a server of one version only may refuse another.
         refusal: RefusedError | None = None
-        for version in sorted(self._setup.versions):
+        for version in sorted(self.setup.versions):
             try:
-                spoken = await self._perform(DiscoverVersions(self._setup.versions), version, deadline)
+                spoken = await self._perform(DiscoverVersions(self.setup.versions), version, deadline)
             except RefusedError as error:
                 refusal = error
                 continue
-            wanted = [each for each in self._setup.versions if each in spoken]
+            wanted = [each for each in self.setup.versions if each in spoken]
             if wanted:
                 return wanted[0]
             raise self._no_version(f"it speaks {', '.join(map(str, spoken)) or 'none of them'}")
         raise self._no_version(str(refusal)) from refusal
 
     def _no_version(self, detail: str) -> KeyManagerError:
-        wanted = ", ".join(map(str, self._setup.versions))
+        wanted = ", ".join(map(str, self.setup.versions))
         return KeyManagerError(
-            KeyManagerFailure.UNAVAILABLE, f"{self._setup.address} speaks none of KMIP {wanted}: {detail}"
+            KeyManagerFailure.UNAVAILABLE, f"{self.setup.address} speaks none of KMIP {wanted}: {detail}"
         )
 
     async def _perform(self, request: Request[T], version: ProtocolVersion, deadline: Deadline) -> T:

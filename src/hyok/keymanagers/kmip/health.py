@@ -17,7 +17,7 @@ from hyok.keymanagers.kmip.finding import find_key
 from hyok.keymanagers.kmip.making import make_first_version
 from hyok.keymanagers.kmip.messages import RefusedError
 from hyok.keymanagers.kmip.sealing import seal, unseal
-from hyok.keymanagers.kmip.setup import IvSource, KmipSetup
+from hyok.keymanagers.kmip.setup import IvSource
 from hyok.keymanagers.kmip.versions import Key, mask_of
 from hyok.keymanagers.tasks import OwnTasks, SharedWork
 
@@ -33,9 +33,9 @@ _AAD: Final = b"hyok health"
 class Probe:
     """Tries the server's cryptography."""
 
-    def __init__(self, client: KmipClient, setup: KmipSetup, tasks: OwnTasks) -> None:
+    def __init__(self, client: KmipClient, tasks: OwnTasks) -> None:
         self._client = client
-        self._setup = setup
+        self._setup = setup = client.setup
         self._trial = SharedWork(tasks, self._try)
         self._worked_at = float("-inf")
         self._are_ivs_proven = setup.iv_source is IvSource.HYOK

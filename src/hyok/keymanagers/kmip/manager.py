@@ -36,7 +36,7 @@ class KmipKeyManager:
         self._tasks = OwnTasks()
         self._client = KmipClient(setup, self._tasks)
         self._keys = KeyBook(self._client, self._tasks)
-        self._probe = Probe(self._client, setup, self._tasks)
+        self._probe = Probe(self._client, self._tasks)
         self._is_closed = False
 
     @property
