@@ -135,9 +135,9 @@ def _without_annotation(annotation: object) -> object:
 
 def _parts(annotation: object) -> tuple[object, ...]:
     """Return the types of a union but None, or the one type."""
-    if not isinstance(annotation, types.UnionType):
+    if typing.get_origin(annotation) not in (types.UnionType, typing.Union):
         return (annotation,)
-    return tuple(part for part in typing.get_args(annotation) if part is not type(None))
+    return tuple(_without_annotation(part) for part in typing.get_args(annotation) if part is not type(None))
 
 
 def _is_section(annotation: object) -> typing.TypeGuard[type[Settings]]:

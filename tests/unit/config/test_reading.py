@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from hyok.config.settings import KeyManagerSettings
 from hyok.errors import OperatorError
 from tests.unit.config.files import HOLDER, KMS, load
 
 ADDRESS = "host:port, for IPv6 [host]:port"
 SECRET = "file:PATH, env:VARIABLE or systemd-credential:NAME"  # the words of the message
 URL = "sqlite:///PATH, with a fourth slash if absolute"
-KINDS = '"embedded" or "transit"'
+KINDS = " or ".join(f'"{kind.__struct_config__.tag}"' for kind in get_args(KeyManagerSettings))
 KMS_HOLDS = (
     "listen, certificate, private_key, account, region, xks_authorities, client_certificate, client_private_key, "
     "storage, root_key, endpoint_map, vpc_endpoint_services"

@@ -42,6 +42,14 @@ def test_a_transit_key_manager_has_defaults_for_all_but_servers_and_login(tmp_pa
     assert settings.login == TokenLoginSettings(token=SecretReference(ReferenceScheme.FILE, str(tmp_path / "token")))
 
 
+def test_an_optional_text_is_taken_from_the_environment_as_it_is(tmp_path: Path) -> None:
+    overlay = {"HYOK__KEY_MANAGERS__BAO__HEALTH_KEY": "hyok-health", "HYOK__KEY_MANAGERS__BAO__LOGIN__TOKEN": "env:T"}
+    settings = load(tmp_path, TRANSIT + TOKEN, overlay).key_managers["bao"]
+    assert isinstance(settings, TransitKeyManagerSettings)
+    assert settings.health_key == "hyok-health"
+    assert settings.login == TokenLoginSettings(token=SecretReference(ReferenceScheme.ENVIRONMENT, "T"))
+
+
 def test_each_kind_of_login_is_read(tmp_path: Path) -> None:
     approle = _load(tmp_path, TRANSIT + 'kind = "approle"\nrole_id = "r"\nsecret_id = "env:SECRET"').login
     assert approle == AppRoleLoginSettings(
