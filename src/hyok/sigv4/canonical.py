@@ -98,11 +98,15 @@ def fold_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 def canonical_path(path: bytes, *, normalize: bool = True) -> bytes:
     """Encode each byte of a path but `/` and the unreserved ones, after removing `.`, `..` and empty segments."""
+    if path == b"/":  # where all of AWS KMS's API is
+        return path
     return quote_from_bytes(_normalize(path) if normalize else path or b"/", safe="/").encode()
 
 
 def canonical_query(query: bytes) -> bytes:
     """Sort the parameters of a query by encoded name, then value; a parameter without `=` has an empty value."""
+    if not query:
+        return query
     pairs = sorted(_encode_parameter(parameter) for parameter in query.split(b"&") if parameter)
     return b"&".join(b"%b=%b" % pair for pair in pairs)
 
