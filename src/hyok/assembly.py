@@ -184,12 +184,12 @@ class HolderState(NamedTuple):
     follower: ChangeFollower
 
 
-def load_holder_state(holder: Holder, settings: HolderSettings) -> HolderState:
-    """Read key stores and keys into memory. Blocking, for the start."""
+def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int = 1) -> HolderState:
+    """Read key stores and keys into memory. Blocking, for the start. `workers` processes share each quota."""
     with holder.storage.reading() as connection:
         # Asked first: what changes while the rest is read is then applied once more, which does no harm.
         position = current_position(connection)
-    key_stores = StoredKeyStores(holder.storage, holder.safe)
+    key_stores = StoredKeyStores(holder.storage, holder.safe, workers=workers)
     followers = [key_stores.apply]
     managers: dict[str, KeyManager] = {}
     for name, manager in settings.key_managers.items():
@@ -355,7 +355,7 @@ async def run_proxy_worker(
     if settings.tls_suites == "strict":
         refuse_other_suites(tls.setup.context)
     with inherit_holder(configuration, inheritance.safe_key) as holder:
-        state = load_holder_state(holder, configuration.require_holder())
+        state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
         async with run_proxy_service(holder, state, audit=configuration.audit.directory) as service:
             addresses = proxy_addresses(settings)
             endpoints = [Endpoint("proxy", addresses["proxy"], service, tls.context, proxy_limits(settings))]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from hyok.proxy.quota import Quota
 from hyok.sigv4.signing import SigningKeys
 
 
@@ -28,6 +29,8 @@ class Credential(NamedTuple):
 
     access_key_id: str
     signing_keys: SigningKeys
+    created_at: float = 0.0
+    """Unix seconds."""
 
 
 @dataclass(slots=True)
@@ -84,6 +87,8 @@ class KeyStore:
     external_keys: ExternalKeys
     created_at: float = 0.0
     """Unix seconds. Tells a key store from one of the same name that was deleted before it."""
+    quota: Quota | None = None
+    """What this process may take of it; no limit if None."""
 
 
 class KeyStoreDirectory:
@@ -98,6 +103,10 @@ class KeyStoreDirectory:
     def named(self, name: str) -> KeyStore | None:
         """Return the key store of a name."""
         return self._by_name.get(name)
+
+    def all(self) -> tuple[KeyStore, ...]:
+        """Return all key stores."""
+        return tuple(self._by_name.values())
 
     def replace(self, changed: Mapping[str, KeyStore | None]) -> None:
         """Put in key stores by name, and take out those that are None. The next request sees all of it or nothing."""

@@ -1,7 +1,7 @@
 """One request to the external key store proxy, from top to bottom (`ProxyService._serve`), and the record it leaves.
 
-Steps, in order: route, method, authenticate, admit, decode, perform, encode, record. A quota belongs into step 4;
-secondary authorization comes between 5 and 6, for all operations but GetHealthStatus.
+Steps, in order: route, method, authenticate, admit, decode, perform, encode, record. Secondary authorization comes
+between 5 and 6, for all operations but GetHealthStatus.
 """
 
 from __future__ import annotations
@@ -142,6 +142,8 @@ class ProxyService:
             raise XksError(XksErrorName.INTERNAL, "this proxy cannot read which keys it may still use")
         if key_store.state is KeyStoreState.FROZEN:
             raise XksError(XksErrorName.INVALID_STATE, "the key store is frozen")
+        if key_store.quota is not None and not key_store.quota.admit():
+            raise XksError(XksErrorName.THROTTLING, "the key store's quota of requests per second is used up")
         # 5. Decode: below this line no JSON and no Base64.
         asked = decode_request(route.operation, request.body)
         record.request_metadata = asked.request_metadata

@@ -16,6 +16,7 @@ from hyok.custody.credentials import CredentialPlace, open_credential
 from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.quota import Quota
 from hyok.sigv4.signing import SigningKeys
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
@@ -29,12 +30,13 @@ _LOGGER: Final = logging.getLogger(__name__)
 class StoredKeyStores:
     """Keeps a directory as the storage has it."""
 
-    def __init__(self, storage: Storage, safe: Safe) -> None:
-        """Read all key stores, which blocks: called at start."""
+    def __init__(self, storage: Storage, safe: Safe, *, workers: int = 1) -> None:
+        """Read all key stores, which blocks: called at start. `workers` processes share each quota."""
         self._storage = storage
         self._safe = safe
+        self._workers = workers
         with storage.reading() as connection:
-            self.directory = KeyStoreDirectory(_read_key_stores(connection, safe, None))
+            self.directory = KeyStoreDirectory(_read_key_stores(connection, safe, None, workers=workers))
             for name, key in _read_external_keys(connection, None):
                 self._put_key(name, key)
 
@@ -46,12 +48,15 @@ class StoredKeyStores:
             return
         found_stores, found_keys = await self._storage.read(
             lambda connection: (
-                {key_store.name: key_store for key_store in _read_key_stores(connection, self._safe, names)},
+                {
+                    key_store.name: key_store
+                    for key_store in _read_key_stores(connection, self._safe, names, workers=self._workers)
+                },
                 {_Place(name, key.id): key for name, key in _read_external_keys(connection, places)},
             )
         )
         # On the loop from here to the end, so that no request sees half of it.
-        self.directory.replace({name: self._with_keys(found_stores.get(name)) for name in names})
+        self.directory.replace({name: self._with_what_stays(found_stores.get(name)) for name in names})
         for place in places:
             key = found_keys.get(place)
             if key is not None:
@@ -59,17 +64,22 @@ class StoredKeyStores:
             elif (key_store := self.directory.named(place.key_store)) is not None:
                 key_store.external_keys.remove(place.key_id)
 
-    def _with_keys(self, key_store: KeyStore | None) -> KeyStore | None:
+    def _with_what_stays(self, key_store: KeyStore | None) -> KeyStore | None:
         # The keys come by changes of their own; one that was deleted and made anew must not inherit the old ones.
         known = self.directory.named(key_store.name) if key_store else None
         if key_store is None or known is None or known.created_at != key_store.created_at:
             return key_store
-        return replace(key_store, external_keys=known.external_keys)
+        return replace(key_store, external_keys=known.external_keys, quota=_keep_bucket(known.quota, key_store.quota))
 
     def _put_key(self, key_store_name: str, key: ExternalKey) -> None:
         key_store = self.directory.named(key_store_name)
         if key_store is not None:
             key_store.external_keys.put(key)
+
+
+def _keep_bucket(known: Quota | None, read: Quota | None) -> Quota | None:
+    # A new bucket is full: a quota that did not change must not be had twice.
+    return known if known and read and known.per_second == read.per_second else read
 
 
 class _Place(NamedTuple):
@@ -82,10 +92,10 @@ def _place_of(change: Change) -> _Place:
     return _Place(name, key_id)
 
 
-def _read_key_stores(connection: Connection, safe: Safe, names: Collection[str] | None) -> list[KeyStore]:
-    query = select(
-        key_stores.c.name, key_stores.c.path_prefix, key_stores.c.regions, key_stores.c.state, key_stores.c.created_at
-    )
+def _read_key_stores(
+    connection: Connection, safe: Safe, names: Collection[str] | None, *, workers: int
+) -> list[KeyStore]:
+    query = select(key_stores)
     if names is not None:
         query = query.where(key_stores.c.name.in_(names))
     return [
@@ -97,6 +107,7 @@ def _read_key_stores(connection: Connection, safe: Safe, names: Collection[str] 
             credentials=_read_credentials(connection, safe, row.name),
             external_keys=ExternalKeys(),
             created_at=row.created_at,
+            quota=None if row.quota is None else Quota(row.quota / workers),
         )
         for row in connection.execute(query).all()
     ]
@@ -112,19 +123,19 @@ def _read_state(name: str, word: str) -> KeyStoreState:
 
 def _read_credentials(connection: Connection, safe: Safe, key_store: str) -> dict[bytes, Credential]:
     rows = connection.execute(
-        select(credentials.c.access_key_id, credentials.c.sealed_secret).where(
+        select(credentials.c.access_key_id, credentials.c.sealed_secret, credentials.c.created_at).where(
             credentials.c.key_store == key_store, credentials.c.retired_at.is_(None)
         )
     )
     found: dict[bytes, Credential] = {}
-    for access_key_id, sealed_secret in rows:
+    for access_key_id, sealed_secret, created_at in rows:
         place = CredentialPlace(key_store, access_key_id, is_active=True)
         try:
             secret = open_credential(safe, sealed_secret, place)
         except IntegrityError as error:
             _LOGGER.error("credential %s of key store %s is left out: %s", access_key_id, key_store, error)
         else:
-            found[access_key_id.encode()] = Credential(access_key_id, SigningKeys(secret))
+            found[access_key_id.encode()] = Credential(access_key_id, SigningKeys(secret), created_at)
     return found
 
 

@@ -12,10 +12,12 @@ import pytest
 from hyok.clock import deadline_in
 from hyok.keymanagers.errors import KeyManagerFailure
 from hyok.proxy.keystores import ExternalKey, ExternalKeys, KeyStoreState
+from hyok.proxy.quota import Quota
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.xks.errors import XksErrorName
 from tests.unit.proxy.managers import DefectiveManager, FailingManager, WaitingManager
 from tests.unit.proxy.stage import (
+    BETA_SIGNER,
     DECRYPT_ONLY_KEY,
     DISABLED_KEY,
     KEY,
@@ -248,3 +250,19 @@ def test_a_caller_who_leaves_cancels_the_key_managers_work(stage: Stage) -> None
         assert manager.was_cancelled  # here, and not only when the loop ends
 
     asyncio.run(leave())
+
+
+def test_requests_beyond_the_key_stores_quota_are_throttled_at_once(stage: Stage) -> None:
+    stage.change_key_store("alpha", quota=Quota(3))
+
+    answers = [stage.ask(encrypt_request()) for _ in range(5)]
+
+    assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
+    assert error_of(answers[-1]) == (429, "ThrottlingException")
+
+
+def test_a_request_that_is_not_authentic_takes_nothing_of_the_quota(stage: Stage) -> None:
+    stage.change_key_store("alpha", quota=Quota(1))
+
+    assert stage.ask(encrypt_request(signer=BETA_SIGNER)).status == 401
+    assert stage.ask(encrypt_request()).status == 200

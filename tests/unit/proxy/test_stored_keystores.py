@@ -200,3 +200,21 @@ def test_a_state_that_nobody_wrote_is_taken_as_frozen(server: Server, caplog: py
 
     assert stored.directory.by_prefix[b"/alpha"].state is KeyStoreState.FROZEN
     assert "'aktiv'" in caplog.text
+
+
+def test_a_quota_is_shared_by_the_workers_and_changes_online(server: Server) -> None:
+    server.stored = StoredKeyStores(server.storage, server.safe, workers=4)
+    for quota, share in ((100, 25.0), (None, None), (30, 7.5)):
+        update_key_store(server.storage, server.clock, "alpha", partial(replace, quota=quota))
+        kept = server.catch_up().by_prefix[b"/alpha"].quota
+        assert (kept.per_second if kept else None) == share
+
+
+def test_a_change_that_is_not_the_quotas_does_not_fill_the_bucket_again(server: Server) -> None:
+    update_key_store(server.storage, server.clock, "alpha", lambda one: replace(one, quota=2))
+    bucket = server.catch_up().by_prefix[b"/alpha"].quota
+
+    create_credential(server.storage, server.safe, server.clock, key_store="alpha")
+
+    assert bucket is not None
+    assert server.catch_up().by_prefix[b"/alpha"].quota is bucket
