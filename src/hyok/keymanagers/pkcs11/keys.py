@@ -10,7 +10,7 @@ from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyDescription, KeyUsage, KeyVersion
 from hyok.keymanagers.pkcs11.constants import CKK_AES, CKK_DES3, CKO_SECRET_KEY, AttributeType
 from hyok.keymanagers.pkcs11.key_names import KeyName, VersionMark, decode_version_mark, id_form
-from hyok.keymanagers.pkcs11.library import Library, decode_ulong, encode_ulong
+from hyok.keymanagers.pkcs11.library import Library, decode_ulong, encode_bool, encode_ulong
 
 MAX_OBJECTS: Final = 100_000
 _ATTRIBUTES: Final = (
@@ -104,8 +104,11 @@ class TokenKey(NamedTuple):
 
 
 def find_key_objects(library: Library, session: int, name: KeyName | None) -> tuple[KeyObject, ...]:
-    """Return the secret keys of that name, or all. CryptokiError."""
-    template: dict[int, bytes] = {AttributeType.CKA_CLASS: encode_ulong(CKO_SECRET_KEY)}
+    """Return the secret keys of that name, or all, that are stored on the token. CryptokiError."""
+    template: dict[int, bytes] = {
+        AttributeType.CKA_CLASS: encode_ulong(CKO_SECRET_KEY),
+        AttributeType.CKA_TOKEN: encode_bool(True),
+    }
     if name is not None and name.label:
         template[AttributeType.CKA_LABEL] = name.label.encode()
     elif name is not None:
