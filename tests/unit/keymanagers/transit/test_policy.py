@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hyok.keymanagers.transit.policy import administration_policy, least_privilege_policy
@@ -16,6 +18,12 @@ def test_the_least_policy_names_each_key_and_grants_no_creation() -> None:
         'path "auth/token/lookup-self" { capabilities = ["read"] }\n'
         'path "auth/token/renew-self" { capabilities = ["update"] }\n'
     )
+
+
+def test_the_documents_policies_are_these() -> None:
+    document = (Path(__file__).parents[4] / "docs" / "key-managers" / "transit.md").read_text("utf-8")
+    assert f"```hcl\n{least_privilege_policy('transit', ['payments'])}```" in document
+    assert f"```hcl\n{administration_policy('transit')}```" in document
 
 
 @pytest.mark.parametrize("name", ['a" { capabilities = ["sudo"] } path "x', "*", "+", "a/b", ""])
