@@ -158,7 +158,8 @@ class Supervisor:
         for worker in others[: max(0, len(serving) + len(others) - target.workers)]:
             self._stop_worker(worker)
         if time.monotonic() >= self._start_after:
-            for _ in range(target.workers - len(ours)):
+            wanted = 1 if target is self._trial else target.workers  # one is enough to try what may not serve
+            for _ in range(wanted - len(ours)):
                 await self._start(target)
 
     # Workers.
