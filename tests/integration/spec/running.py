@@ -1,0 +1,100 @@
+"""`hyok proxy serve` as an operator runs it: processes of their own, a configuration file, TLS on a free port."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.machine import free_port
+from hyok.assembly import Holder, open_holder
+from hyok.config.configuration import load_configuration
+from tests.e2e.processes import Credential, await_port
+from tests.integration.spec.wire import WireClient
+
+HYOK = Path(sys.executable).with_name("hyok")
+START_SECONDS = 30.0
+
+
+class RunningProxy(NamedTuple):
+    """A proxy that serves one key store, `main`, with one key; and what its operator does beside it."""
+
+    directory: Path
+    process: subprocess.Popen[bytes]
+    port: int
+    credential: Credential
+    uri_path: str
+    key_id: str
+
+    def hyok(self, *arguments: str) -> Any:
+        """Run a command and return what it prints as JSON."""
+        return hyok("--config", str(self.directory / "hyok.toml"), *arguments, "--output", "json")
+
+    @contextmanager
+    def holder(self) -> Iterator[Holder]:
+        """Open the storage beside the running proxy, as each command does."""
+        with open_holder(load_configuration(self.directory / "hyok.toml", {})) as holder:
+            yield holder
+
+    @property
+    def authorities(self) -> Path:
+        """The file of the CA that signed the server's certificate."""
+        return self.directory / "tls/ca.pem"
+
+    def trust(self) -> ssl.SSLContext:
+        """Return a client's context that trusts the server."""
+        return ssl.create_default_context(cafile=str(self.authorities))
+
+    @contextmanager
+    def connect(self, *, credential: Credential | None = None, uri_path: str | None = None) -> Iterator[WireClient]:
+        """Open a connection for the key store `main`, or for what is given."""
+        tls, pair = self.trust(), credential or self.credential
+        with closing(WireClient(self.port, tls, credential=pair, uri_path=uri_path or self.uri_path)) as client:
+            yield client
+
+    def log(self) -> str:
+        """Return what the processes have written to their standard error."""
+        return (self.directory / "proxy.log").read_text()
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return all audit records, file by file."""
+        return [
+            json.loads(line)
+            for file in sorted((self.directory / "audit").iterdir())
+            for line in file.read_bytes().splitlines()
+        ]
+
+
+@contextmanager
+def running_proxy(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[RunningProxy]:
+    """Make a start in `directory` and serve it until the block ends; `settings` are `HYOK__…` variables."""
+    start = hyok("init", str(directory), "--output", "json")
+    port = free_port()
+    environment = {**os.environ, "HYOK__PROXY__LISTEN": f"127.0.0.1:{port}", **(settings or {})}
+    with (directory / "proxy.log").open("wb") as log:
+        command: list[str | Path] = [HYOK, "proxy", "serve", "--config", directory / "hyok.toml"]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        await_port(port, process)  # the parent listens before its workers serve
+        pair = Credential(start["credential"]["access_key_id"], start["credential"]["secret_access_key"])
+        running = RunningProxy(directory, process, port, pair, start["keystore"]["uri_path"], start["external_key_id"])
+        with running.connect() as client:
+            client.connection.timeout = START_SECONDS
+            assert client.send("GET", "/ping", b"", {}).status == 200
+        yield running
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+
+
+def hyok(*arguments: str) -> Any:
+    """Run a command and return what it prints as JSON."""
+    finished = subprocess.run([HYOK, *arguments], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
