@@ -65,7 +65,7 @@ def describe_reference(text: str) -> str:
     known = [known.value for known in ReferenceScheme]
     if colon and scheme in known:
         return f"`{scheme}:` with a target that does not fit"
-    near = difflib.get_close_matches(scheme, known, n=1) if colon else []
+    near = difflib.get_close_matches(scheme, known, n=1) if colon and scheme.isprintable() else []
     if near:
         return f"of the unknown scheme `{scheme}:` (did you mean `{near[0]}:`?)"
     return f"a text of {len(text)} characters without such a scheme"

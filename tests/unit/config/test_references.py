@@ -7,6 +7,7 @@ import pytest
 from hyok.config.references import (
     MAX_SECRET_BYTES,
     SecretReference,
+    describe_reference,
     parse_secret_reference,
     resolve_path,
     resolve_secret,
@@ -94,3 +95,7 @@ def test_a_variable_has_no_path() -> None:
 
 def test_a_file_has_its_path_whether_it_is_there_or_not() -> None:
     assert resolve_path(reference("file:key"), {}) == Path("/base/key")
+
+
+def test_a_scheme_that_would_break_the_line_is_not_shown() -> None:
+    assert describe_reference("e\nv:A") == "a text of 5 characters without such a scheme"
