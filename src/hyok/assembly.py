@@ -31,15 +31,18 @@ from hyok.config.settings import (
     KmipKeyManagerSettings,
     KmsSettings,
     KubernetesLoginSettings,
+    Pkcs11KeyManagerSettings,
     ProxySettings,
     RootKeySettings,
     StorageSettings,
     TokenLoginSettings,
+    TokenNameSettings,
     TransitKeyManagerSettings,
 )
 from hyok.custody.file_root import open_file_root, parse_root_key
 from hyok.custody.root_key import LocalRootKey, RootKey
 from hyok.custody.safe import Safe, SafeKey, inherit_safe, open_safe, unlock_safe
+from hyok.errors import OperatorError
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
@@ -47,6 +50,13 @@ from hyok.keymanagers.kmip.administrator import KmipKeyAdministrator
 from hyok.keymanagers.kmip.manager import KmipKeyManager
 from hyok.keymanagers.kmip.setup import IvSource, KmipSetup
 from hyok.keymanagers.kmip.vocabulary import SPOKEN_VERSIONS
+from hyok.keymanagers.pkcs11.administrator import Pkcs11KeyAdministrator
+from hyok.keymanagers.pkcs11.dialects import choose_dialect
+from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
+from hyok.keymanagers.pkcs11.modules import Modules
+from hyok.keymanagers.pkcs11.opening import TokenAccess
+from hyok.keymanagers.pkcs11.setup import Pkcs11Setup
+from hyok.keymanagers.pkcs11.slots import TokenName, TokenNameKind
 from hyok.keymanagers.transit.administrator import TransitKeyAdministrator
 from hyok.keymanagers.transit.manager import TransitKeyManager
 from hyok.keymanagers.transit.policy import least_privilege_policy
@@ -142,6 +152,7 @@ class Holder(NamedTuple):
     storage: Storage
     safe: Safe
     clock: Clock
+    pkcs11_modules: Modules
     key_administrators: Mapping[str, KeyAdministrator]
     """By the key manager's name in the configuration; those that can be administered."""
 
@@ -164,16 +175,19 @@ def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holde
 
 def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:
     clock = SystemClock()
+    modules = Modules()
     administrators: dict[str, KeyAdministrator] = {}
     for name, manager in settings.key_managers.items():
         match manager:
             case EmbeddedKeyManagerSettings():
                 administrators[name] = EmbeddedKeyAdministrator(storage, safe, clock)
+            case Pkcs11KeyManagerSettings():
+                administrators[name] = Pkcs11KeyAdministrator(partial(pkcs11_setup, name, manager, modules), clock)
             case TransitKeyManagerSettings():
                 administrators[name] = TransitKeyAdministrator(partial(transit_setup, manager))
             case KmipKeyManagerSettings():
                 administrators[name] = KmipKeyAdministrator(partial(kmip_setup, manager))
-    return Holder(storage, safe, clock, administrators)
+    return Holder(storage, safe, clock, modules, administrators)
 
 
 class HolderState(NamedTuple):
@@ -197,6 +211,9 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
             case EmbeddedKeyManagerSettings():
                 managers[name] = embedded = EmbeddedKeyManager(holder.storage, holder.safe)
                 followers.append(embedded.apply)
+            case Pkcs11KeyManagerSettings():
+                managers[name] = hsm = Pkcs11KeyManager(pkcs11_setup(name, manager, holder.pkcs11_modules))
+                hsm.connect()
             case TransitKeyManagerSettings():
                 managers[name] = TransitKeyManager(transit_setup(manager))
             case KmipKeyManagerSettings():
@@ -222,6 +239,8 @@ def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
     match settings:
         case EmbeddedKeyManagerSettings():
             return ()  # its keys are in the storage
+        case Pkcs11KeyManagerSettings():
+            return Pkcs11KeyAdministrator(partial(pkcs11_setup, "", settings, Modules()), SystemClock()).find_faults()
         case TransitKeyManagerSettings():
             return TransitKeyAdministrator(partial(transit_setup, settings)).find_faults()
         case KmipKeyManagerSettings():
@@ -231,13 +250,47 @@ def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
 def key_manager_policy(settings: KeyManagerSettings, key_ids: Iterable[str]) -> str:
     """Return the policy with which a key manager lets hyok use these keys and no more; empty if it knows none."""
     match settings:
-        case EmbeddedKeyManagerSettings():
+        case EmbeddedKeyManagerSettings() | Pkcs11KeyManagerSettings():
             return ""
         case TransitKeyManagerSettings():
             names = {*key_ids, settings.health_key or ""}
             return least_privilege_policy(settings.mount, filter(is_key_name, names))
         case KmipKeyManagerSettings():
             return ""  # KMIP leaves it to each server how permissions are given
+
+
+def pkcs11_setup(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules) -> Pkcs11Setup:
+    """Load the maker's library and tell which token and how. OperatorError if that cannot be done."""
+    return Pkcs11Setup(
+        name=name,
+        module=modules.open(settings.module),
+        access=TokenAccess(
+            token=_token_name(name, settings.token),
+            pin=None if settings.pin is None else resolve_secret(settings.pin, os.environ),
+            dialect=choose_dialect(
+                settings.preset, iv=settings.iv, iv_bytes=settings.iv_bytes, iv_bits=settings.iv_bits
+            ),
+        ),
+        sessions=settings.sessions,
+        queue_length=settings.queue_length,
+    )
+
+
+def _token_name(manager: str, settings: TokenNameSettings) -> TokenName:
+    given = [
+        TokenName(kind, str(value))
+        for kind, value in (
+            (TokenNameKind.LABEL, settings.label),
+            (TokenNameKind.SERIAL, settings.serial),
+            (TokenNameKind.SLOT, settings.slot),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise OperatorError(
+            f"key_managers.{manager}.token: {len(given)} of label, serial and slot are given; exactly one names it"
+        )
+    return given[0]
 
 
 def transit_setup(settings: TransitKeyManagerSettings) -> TransitSetup:

@@ -14,6 +14,7 @@ from hyok.keymanagers.interface import KeyVersion, Sealed
 from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
 from hyok.keymanagers.pkcs11.modules import Module
 from hyok.keymanagers.pkcs11.opening import TokenAccess
+from hyok.keymanagers.pkcs11.setup import Pkcs11Setup
 
 
 def soon() -> Deadline:
@@ -24,7 +25,7 @@ def soon() -> Deadline:
 async def open_manager(
     module: Module, access: TokenAccess, *, sessions: int = 8, queue_length: int = 64, is_connected: bool = True
 ) -> AsyncIterator[Pkcs11KeyManager]:
-    manager = Pkcs11KeyManager("hsm", module, access, sessions=sessions, queue_length=queue_length)
+    manager = Pkcs11KeyManager(Pkcs11Setup("hsm", module, access, sessions=sessions, queue_length=queue_length))
     try:
         if is_connected:
             await asyncio.to_thread(manager.connect)

@@ -8,7 +8,7 @@ the CKA_ID too, and comes back when it is enabled.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -33,8 +33,8 @@ from hyok.keymanagers.pkcs11.key_names import (
 )
 from hyok.keymanagers.pkcs11.keys import KeyObject, TokenKey, assemble_key, find_key_objects, key_id_of
 from hyok.keymanagers.pkcs11.library import CryptokiError, Library, encode_bool, encode_ulong
-from hyok.keymanagers.pkcs11.modules import Module
-from hyok.keymanagers.pkcs11.opening import TokenAccess, open_token
+from hyok.keymanagers.pkcs11.opening import open_token
+from hyok.keymanagers.pkcs11.setup import Pkcs11Setup
 
 _BOTH: Final = frozenset(KeyUsage)
 
@@ -50,10 +50,9 @@ class _Found(NamedTuple):
 class Pkcs11KeyAdministrator:
     """A `KeyAdministrator` on one token."""
 
-    def __init__(self, name: str, module: Module, access: TokenAccess, clock: Clock) -> None:
-        self._name = name
-        self._module = module
-        self._access = access
+    def __init__(self, setup: Callable[[], Pkcs11Setup], clock: Clock) -> None:
+        """`setup` is called when there is something to do: a command seldom concerns every key manager."""
+        self._setup = setup
         self._clock = clock
 
     def create_key(self, key_id: str, usages: frozenset[KeyUsage]) -> ManagedKey:
@@ -133,25 +132,35 @@ class Pkcs11KeyAdministrator:
                     by_id.setdefault(key_id_of(each), []).append(each)
         return tuple(_describe(_found(key_id, objects)) for key_id, objects in sorted(by_id.items()))
 
+    def find_faults(self) -> tuple[str, ...]:
+        """Open the token as a proxy would; what does not work, in sentences. OperatorError if there is no library."""
+        try:
+            with self._opened():
+                return ()
+        except KeyManagerError as error:
+            return (error.detail,)
+
     @contextmanager
     def _opened(self) -> Iterator[tuple[Library, int]]:
-        self._module.acquire()
+        setup = self._setup()
+        module = setup.module
+        module.acquire()
         try:
-            generation = self._module.enter()
+            generation = module.enter()
             try:
-                library = self._module.library
-                token = open_token(library, self._access, generation=generation, read_write=True)
+                library = module.library
+                token = open_token(library, setup.access, generation=generation, read_write=True)
                 try:
                     yield library, token.keeper
                 finally:
                     with contextlib.suppress(CryptokiError):
                         library.close_session(token.keeper)
             finally:
-                self._module.leave()
+                module.leave()
         except (CryptokiError, TokenMissingError, TokenRefusedError) as error:
-            raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"{self._name}: {error}") from error
+            raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, str(error)) from error
         finally:
-            self._module.release()
+            module.release()
 
     def _generate(
         self,

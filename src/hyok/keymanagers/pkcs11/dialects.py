@@ -63,3 +63,13 @@ PRESETS: Final[Mapping[str, Dialect]] = {
     "protectserver-7.0": Dialect(IvSource.APPENDED, 12, IvBits.LENGTH, passes_zeros=True),
 }
 """By the name that the configuration uses. Makers change their habits: the trial at start has the last word."""
+
+
+def choose_dialect(preset: str, *, iv: str | None, iv_bytes: int | None, iv_bits: str | None) -> Dialect:
+    """Return a preset's dialect with what the configuration says instead; None leaves it as it is."""
+    dialect = PRESETS[preset]
+    return dialect._replace(
+        iv_source=dialect.iv_source if iv is None else IvSource(iv),
+        iv_bytes=dialect.iv_bytes if iv_bytes is None else iv_bytes,
+        iv_bits=dialect.iv_bits if iv_bits is None else IvBits(iv_bits),
+    )

@@ -60,11 +60,10 @@ class _Remedy(Enum):
 class TokenGuard:
     """One token of one module, kept open. Called from many threads."""
 
-    def __init__(self, name: str, module: Module, access: TokenAccess, *, read_write: bool = False) -> None:
+    def __init__(self, name: str, module: Module, access: TokenAccess) -> None:
         self._name = name
         self._module = module
         self._access = access
-        self._read_write = read_write
         self._current: OpenToken | None = None
         self._info: TokenInfo | None = None
         self._refusal: TokenRefusedError | None = None
@@ -154,7 +153,7 @@ class TokenGuard:
             with contextlib.suppress(CryptokiError):
                 seat.session.close()
         seat.session = seat.token = None
-        flags = session_flags(self._access.dialect, read_write=self._read_write)
+        flags = session_flags(self._access.dialect, read_write=False)
         handle = self._module.library.open_session(token.slot, flags)
         seat.session = CipherSession(self._module.library, handle, self._access.dialect)
         seat.token = token
@@ -257,7 +256,7 @@ class TokenGuard:
     def _open(self) -> OpenToken:
         generation = self._module.enter()
         try:
-            return open_token(self._module.library, self._access, generation=generation, read_write=self._read_write)
+            return open_token(self._module.library, self._access, generation=generation, read_write=False)
         finally:
             self._module.leave()
 

@@ -20,8 +20,8 @@ from hyok.keymanagers.pkcs11.guard import Seat, TokenGuard, vouch
 from hyok.keymanagers.pkcs11.keys import TokenKey
 from hyok.keymanagers.pkcs11.library import CryptokiError
 from hyok.keymanagers.pkcs11.meanings import Meaning, meaning_of
-from hyok.keymanagers.pkcs11.modules import Module
-from hyok.keymanagers.pkcs11.opening import OpenToken, TokenAccess
+from hyok.keymanagers.pkcs11.opening import OpenToken
+from hyok.keymanagers.pkcs11.setup import Pkcs11Setup
 from hyok.keymanagers.workers import WorkerCounts, WorkerPool
 
 REFRESH_SECONDS: Final = 5.0
@@ -35,15 +35,15 @@ _IV_BYTES: Final = (12, 16)
 class Pkcs11KeyManager:
     """A `KeyManager` on one token."""
 
-    def __init__(
-        self, name: str, module: Module, access: TokenAccess, *, sessions: int = 32, queue_length: int = 256
-    ) -> None:
-        self._name = name
-        self._dialect = access.dialect
-        self._guard = TokenGuard(name, module, access)
+    def __init__(self, setup: Pkcs11Setup) -> None:
+        self._name = setup.name
+        self._dialect = setup.access.dialect
+        self._guard = TokenGuard(setup.name, setup.module, setup.access)
         self._finder = KeyFinder()
         self._refreshing: set[str] = set()
-        self._pool = WorkerPool(name, _TokenWorkshop(self._guard), threads=sessions, queue_length=queue_length)
+        self._pool = WorkerPool(
+            setup.name, _TokenWorkshop(self._guard), threads=setup.sessions, queue_length=setup.queue_length
+        )
 
     def connect(self) -> None:
         """Open the token now, which blocks: called at start. OperatorError for what an operator must put right."""
