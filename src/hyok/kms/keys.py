@@ -130,6 +130,10 @@ class Keys:
         due = [key for key in self._index.due_keys(now) if key.state is KeyState.PENDING_DELETION]
         return [key for key in due if await self._turns.take(self._delete_if_due(key.key_id, now))]
 
+    async def erase_traces(self) -> bool:
+        """Leave nothing of deleted material in any file of the storage; False if it has to be tried again."""
+        return await self._storage.empty_log()
+
     async def rotate_due(self, now: float) -> Sequence[KmsKey]:
         """Give fresh material to all keys whose rotation date has passed, and return them."""
         due = [key for key in self._index.due_keys(now) if key.state is KeyState.ENABLED]

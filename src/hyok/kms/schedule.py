@@ -23,12 +23,16 @@ class KeySchedule:
     def __init__(self, keys: Keys, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
+        self._leaves_traces = True  # of a deletion before an earlier end of the service
 
     async def delete_due(self) -> Sequence[KmsKey]:
         """Delete all keys whose date has passed by this schedule's clock, and return them."""
         deleted = await self._keys.delete_due(self._clock.now())
         for key in deleted:
             _log.info("deleted %s for good, as scheduled", key.arn)
+        self._leaves_traces = bool(deleted) or self._leaves_traces
+        if self._leaves_traces:
+            self._leaves_traces = not await self._keys.erase_traces()
         return deleted
 
     async def rotate_due(self) -> Sequence[KmsKey]:

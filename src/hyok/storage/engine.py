@@ -8,9 +8,10 @@ storage after a fork, never before: SQLite's locks do not survive one.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -69,6 +70,10 @@ class Storage:
         """Run `work`, which only reads, on a thread that no write keeps waiting."""
         return await asyncio.get_running_loop().run_in_executor(self._read_thread, self._read_now, work)
 
+    async def empty_log(self) -> bool:
+        """Empty the write-ahead log, so that what was deleted is in no file; False if a reader is in the way."""
+        return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._empty_log_now)
+
     def close(self) -> None:
         """Wait for what runs in the threads and close all connections."""
         self._write_thread.shutdown()
@@ -78,6 +83,17 @@ class Storage:
     def _run_now(self, work: Callable[[Connection], T]) -> T:
         with self.transaction() as connection:
             return work(connection)
+
+    def _empty_log_now(self) -> bool:
+        # Not in a transaction, in which SQLite does not do this.
+        with closing(self._reader.raw_connection()) as connection:
+            cursor = connection.cursor()
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                row = cursor.fetchone()
+            except sqlite3.Error as error:
+                raise StorageError(f"the log of the storage {self.location} cannot be emptied: {error}") from error
+        return row is not None and row[0] == 0
 
     def _read_now(self, work: Callable[[Connection], T]) -> T:
         with self.reading() as connection:

@@ -96,3 +96,32 @@ def test_the_schedule_goes_on_after_a_storage_that_failed(
     kms.run(run_for_a_while())
     assert "the disk is full" in caplog.text
     assert kms.call("ListKeys", {})["Keys"] == []
+
+
+def test_a_deleted_key_s_material_is_in_no_file(tmp_path: Path) -> None:
+    with running_kms(tmp_path) as kms:
+        arn = kms.create_key()
+        sealed = kms.space.backing_keys.history(kms.find(arn).key_id)[0].sealed_material
+
+        def is_in_a_file() -> bool:
+            return any(sealed in path.read_bytes() for path in tmp_path.iterdir())
+
+        assert is_in_a_file()
+        kms.delete(arn)
+        assert not is_in_a_file()
+
+
+def test_traces_of_a_deletion_that_could_not_be_erased_are_erased_later(
+    kms: RunningKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [False, False, True]
+
+    async def erase_traces(self: Keys) -> bool:
+        return answers.pop(0)
+
+    kms.run(kms.schedule.delete_due())
+    monkeypatch.setattr(Keys, "erase_traces", erase_traces)
+    kms.delete(kms.create_key())
+    for _ in range(3):
+        kms.run(kms.schedule.delete_due())
+    assert answers == []

@@ -254,3 +254,36 @@ def test_a_full_disk_undoes_the_transaction_and_is_named(holder_url: str, monkey
         write_much()
     assert names_in(storage) == []
     storage.close()
+
+
+def test_what_was_deleted_is_in_neither_file_once_the_log_is_emptied(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/hyok.db", Side.HOLDER)
+    marker = b"deleted-for-good"
+
+    def is_in_a_file() -> bool:
+        return any(marker in path.read_bytes() for path in tmp_path.iterdir())
+
+    with storage.transaction() as connection:
+        connection.execute(insert(key_stores), ROW)
+        row = {"access_key_id": "a", "key_store": "dev", "sealed_secret": marker, "created_at": 1.0}
+        connection.execute(insert(credentials), row)
+    with storage.transaction() as connection:
+        connection.execute(credentials.delete())
+    assert is_in_a_file()
+    assert asyncio.run(storage.empty_log()) is True
+    assert not is_in_a_file()
+    storage.close()
+
+
+def test_a_reader_keeps_the_log_and_is_not_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pragmas = tuple(pragma.replace("5000", "50") for pragma in engine.CONNECTION_PRAGMAS)
+    monkeypatch.setattr(engine, "CONNECTION_PRAGMAS", pragmas)
+    storage = open_storage(f"sqlite:///{tmp_path}/hyok.db", Side.HOLDER)
+    with storage.reading() as reader:
+        assert reader.scalar(select(key_stores.c.name)) is None
+        with storage.transaction() as connection:
+            connection.execute(insert(key_stores), ROW)
+        assert asyncio.run(storage.empty_log()) is False
+        assert reader.scalar(select(key_stores.c.name)) is None
+    assert asyncio.run(storage.empty_log()) is True
+    storage.close()
