@@ -8,7 +8,7 @@ from typing import Final
 from hyok.policy.conditions import compile_condition, read_text
 from hyok.policy.document import Condition, Effect
 from hyok.policy.elements import PlacedText, Source, values_of
-from hyok.policy.errors import PolicyError, quote, suggest
+from hyok.policy.errors import quote, suggest
 from hyok.policy.json_reader import JsonMember, JsonNode, JsonObject
 from hyok.policy.operators import ConditionOperator, parse_operator
 from hyok.policy.patterns import Pattern, variables_of
@@ -71,17 +71,11 @@ def _refuse_unreadable(
 
 def _refuse_unknown_key(source: Source, key: str, at: int) -> None:
     known = source.dialect.condition_keys
-    folded = key.lower()
-    for one in known:
-        one_folded = one.lower()
-        if folded == one_folded or (
-            one.endswith(_FAMILY_ENDS) and folded.startswith(one_folded) and folded != one_folded
-        ):
-            return
-    if known:
-        raise _unknown_key(source, key, at)
+    if known and not any(_is_key(key.lower(), one.lower()) for one in known):
+        names = (f"{one}NAME" if one.endswith(_FAMILY_ENDS) else one for one in known)
+        raise source.fault(f"{quote(key)} is no condition key of {source.dialect.title}{suggest(key, names)}", at)
 
 
-def _unknown_key(source: Source, key: str, at: int) -> PolicyError:
-    known = source.dialect.condition_keys
-    return source.fault(f"{quote(key)} is no condition key of {source.dialect.title}{suggest(key, known)}", at)
+def _is_key(key: str, known: str) -> bool:
+    """Tell whether a key is a known one, or one of a known family."""
+    return key.startswith(known) and key != known if known.endswith(_FAMILY_ENDS) else key == known

@@ -30,6 +30,15 @@ def suggest(found: str, known: Iterable[str]) -> str:
 
 
 def quote(text: str) -> str:
-    """Show a piece of a document on one line, cut after 80 characters."""
-    shown = text[:80].encode("unicode_escape").decode("ascii")
-    return f'"{shown}…"' if len(text) > 80 else f'"{shown}"'
+    """Show a text of a document on one line, cut after 80 characters."""
+    return '"{}"'.format(_on_one_line(text, characters=80).replace('"', '\\"'))
+
+
+def excerpt(document: str, at: int) -> str:
+    """Show what stands at a place of a document, as it is written."""
+    return f"`{_on_one_line(document[at:], characters=20)}`" if at < len(document) else "the end"
+
+
+def _on_one_line(text: str, *, characters: int) -> str:
+    shown = text[:characters].encode("unicode_escape").decode("ascii")
+    return f"{shown}…" if len(text) > characters else shown

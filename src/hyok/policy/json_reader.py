@@ -9,7 +9,7 @@ import json
 import re
 from typing import Final, NamedTuple
 
-from hyok.policy.errors import PolicyError, quote
+from hyok.policy.errors import PolicyError, excerpt, quote
 
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _TOKEN: Final = re.compile(
@@ -181,5 +181,4 @@ class _Reader:
         self._kind, self._written, self._next_at = str(token.lastgroup), token[0], token.end()
 
     def _fault(self, problem: str) -> PolicyError:
-        found = quote(self._text[self._at : self._at + 20]) if self._at < len(self._text) else "the end"
-        return fault_in(self._text, f"{problem}; found {found}", self._at)
+        return fault_in(self._text, f"{problem}; found {excerpt(self._text, self._at)}", self._at)

@@ -60,7 +60,9 @@ def number_of(value: Scalar) -> int | float | None:
             return parse_number(value)
         except ValueError:
             return None
-    return None if isinstance(value, bool | bytes) else value
+    if isinstance(value, bool | bytes) or (isinstance(value, float) and not isfinite(value)):
+        return None
+    return value
 
 
 def parse_instant(text: str) -> int | float:

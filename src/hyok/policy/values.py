@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -33,14 +34,14 @@ def fold_names(context: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def text_of(value: Scalar) -> str:
-    """Write a value as policies do: `true`, and numbers without a needless fraction."""
+    """Write a value as policies do: `true`, numbers without a needless fraction, bytes as Base64."""
     if isinstance(value, str):
         return value
     if isinstance(value, bytes):
-        return value.hex()
+        return b2a_base64(value, newline=False).decode()
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(int(value)) if value == value // 1 else repr(value)
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
 
 
 def scalars_of(value: Value) -> tuple[Scalar, ...]:

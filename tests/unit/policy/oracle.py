@@ -88,17 +88,16 @@ def how_meant(statement: Document, principal: str, context: Document, *, account
     listed = statement["NotPrincipal" if is_negated else "Principal"]
     listed = {"AWS": "*"} if listed == "*" else listed
     names = acts_as(principal)
-    named = {name for name, arn in names.items() if any(names_arn(one, arn) for one in many(listed.get("AWS", [])))}
+    entries = many(listed.get("AWS", []))
+    named = {name for name, arn in names.items() if any(names_arn(one, arn, name) for one in entries)}
     if principal in many(listed.get("Service", [])):
         named.add("itself")
     provider = context.get("aws:federatedprovider")
-    is_anybody = "*" in many(listed.get("AWS", [])) or (
-        provider is not None and provider in many(listed.get("Federated", []))
-    )
+    is_anybody = "*" in entries or (provider is not None and provider in many(listed.get("Federated", [])))
     if is_negated:
         is_excepted = named >= set(names) if accounts_delegate else bool(named)
         return "" if is_anybody or is_excepted else "directly"
-    if is_anybody or named & {"itself", "role"} or (named and not accounts_delegate) or (named and set(names) == named):
+    if is_anybody or named & {"itself", "role"} or (named and not accounts_delegate):
         return "directly"
     return "by account" if named else ""
 
@@ -110,22 +109,19 @@ def acts_as(principal: str) -> dict[str, str]:
         return {"itself": principal}
     partition, service, account, name = found.groups()
     root = f"arn:{partition}:iam::{account}:root"
-    if principal == root:
-        return {"account": root}
     session = re.fullmatch(r"assumed-role/([^/]*)(/.*)?", name, re.DOTALL)
     if service == "sts" and session:
         return {"itself": principal, "role": f"arn:{partition}:iam::{account}:role/{session[1]}", "account": root}
     return {"itself": principal, "account": root}
 
 
-def names_arn(listed: str, arn: str) -> bool:
-    """Tell whether an entry of AWS names an ARN; a role is named without its path."""
+def names_arn(listed: str, arn: str, name: str) -> bool:
+    """Tell whether an entry of AWS names an ARN; a role is named without its path, an account only as a whole."""
     if re.fullmatch("[0-9]{12}", listed):
         return bool(re.fullmatch(f"arn:[^:]*:iam::{listed}:root", arn))
-    if listed == "*":
+    if listed == "*" or (name == "account" and not listed.endswith(":root")):
         return False
-    listed_is_account, is_account = listed.endswith(":root"), arn.endswith(":root")
-    return listed_is_account == is_account and arn_like(pathless(listed), pathless(arn))
+    return arn_like(pathless(listed), pathless(arn))
 
 
 def pathless(arn: str) -> str:
@@ -179,7 +175,7 @@ def matches(name: str, value: Any, wanted: Any) -> bool:
     if isinstance(value, bool):
         return False
     if name == "IpAddress":
-        return safely(lambda: unmapped(value) in ip_network(wanted, strict=False))
+        return safely(lambda: unmapped(value) in unmapped_network(wanted))
     relations = {"LessThan": lt, "LessThanEquals": le, "GreaterThan": gt, "GreaterThanEquals": ge, "Equals": eq}
     compare = relations[name.removeprefix("Numeric").removeprefix("Date")]
     read = float if name.startswith("Numeric") else seconds
@@ -189,6 +185,12 @@ def matches(name: str, value: Any, wanted: Any) -> bool:
 def unmapped(value: str) -> Any:
     address = ip_address(value)
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def unmapped_network(text: str) -> Any:
+    network = ip_network(text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return ip_network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 
 
 def seconds(value: Any) -> float:
@@ -216,6 +218,8 @@ def safely(test: Callable[[], bool]) -> bool:
 def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
