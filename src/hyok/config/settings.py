@@ -41,6 +41,10 @@ Signatures = Literal["verify", "any-credentials"]
 EndpointServiceName = Annotated[
     str, msgspec.Meta(pattern=r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}[0-9]+\.vpce-svc-[0-9a-z]+\Z")
 ]
+TokenLabel = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+TokenSerial = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
+SlotId = Annotated[int, msgspec.Meta(ge=0)]
+IvBytes = Annotated[int, msgspec.Meta(ge=12, le=16, multiple_of=4)]
 Pkcs11Preset = Literal[
     "standard",
     "softhsm",
@@ -188,6 +192,7 @@ MountPath = Annotated[
     str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", max_length=256), About("", "", _MOUNT)
 ]
 TransitKeyName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_])?\Z")]
+LoginRole = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 TransitServer = Annotated[
     str,
     msgspec.Meta(
@@ -235,8 +240,7 @@ class CertificateLoginSettings(Settings, frozen=True, kw_only=True, tag_field="k
 
     mount: Annotated[MountPath, About("Where the login method is mounted.", '"cert"', _MOUNT)] = "cert"
     role: Annotated[
-        str | None,
-        msgspec.Meta(min_length=1, max_length=256),
+        LoginRole | None,
         About("The role to log in to; without it, whichever the certificate fits.", '"hyok"', "a text in quotes"),
     ] = None
 
@@ -341,18 +345,13 @@ class KmipKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kin
 class TokenNameSettings(Settings, frozen=True, kw_only=True):
     """Which token of the library: exactly one of these names it."""
 
-    label: Annotated[
-        str | None, msgspec.Meta(min_length=1, max_length=32), About("Its label.", '"prod"', "1 to 32 characters")
-    ] = None
+    label: Annotated[TokenLabel | None, About("Its label.", '"prod"', "1 to 32 characters")] = None
     serial: Annotated[
-        str | None,
-        msgspec.Meta(min_length=1, max_length=16),
+        TokenSerial | None,
         About("Its serial number, where two tokens have the same label.", '"1234567"', "1 to 16 characters"),
     ] = None
     slot: Annotated[
-        int | None,
-        msgspec.Meta(ge=0),
-        About("The id of the slot it is in, where that never changes.", "0", "a whole number from 0"),
+        SlotId | None, About("The id of the slot it is in, where that never changes.", "0", "a whole number from 0")
     ] = None
 
 
@@ -386,9 +385,7 @@ class Pkcs11KeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="k
             '"host", "written-back" or "appended"',
         ),
     ] = None
-    iv_bytes: Annotated[
-        Literal[12, 16] | None, About("Instead of the preset's: how long the IV is.", "12", "12 or 16")
-    ] = None
+    iv_bytes: Annotated[IvBytes | None, About("Instead of the preset's: how long the IV is.", "12", "12 or 16")] = None
     iv_bits: Annotated[
         Literal["length", "zero", "absent"] | None,
         About(
@@ -431,7 +428,7 @@ class AuditSettings(Settings, frozen=True, kw_only=True):
 
 
 class MetricsSettings(Settings, frozen=True, kw_only=True):
-    """Numbers for Prometheus. No effect yet: they are counted and not served."""
+    """Numbers for Prometheus, over plain HTTP at /metrics. Without this section they are not served."""
 
     listen: Annotated[Address, About("Where they are served.", '"127.0.0.1:9464"')] = Address("127.0.0.1", 9464)
 
