@@ -36,6 +36,10 @@ class RunningProxy(NamedTuple):
         """Run a command and return what it prints as JSON."""
         return hyok("--config", str(self.directory / "hyok.toml"), *arguments, "--output", "json")
 
+    def hyok_says(self, *arguments: str) -> None:
+        """Run a command that only tells people something."""
+        subprocess.run([HYOK, "--config", self.directory / "hyok.toml", *arguments], check=True, capture_output=True)
+
     @contextmanager
     def holder(self) -> Iterator[Holder]:
         """Open the storage beside the running proxy, as each command does."""
