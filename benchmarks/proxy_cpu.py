@@ -101,7 +101,7 @@ def proxy_requests(directory: Path) -> Callable[[int], None]:
         external_keys=ExternalKeys([ExternalKey("foo", "software", "foo")]),
     )
     service = ProxyService(
-        identity=ProxyIdentity("benchmark"),
+        identity=ProxyIdentity("benchmark", lambda: 1),
         key_stores=KeyStoreDirectory([key_store]),
         key_managers=managers,
         health=HealthMonitor(managers),
@@ -109,6 +109,7 @@ def proxy_requests(directory: Path) -> Callable[[int], None]:
         metrics=MetricsRegistry(),
         clock=SystemClock(),
         is_stale=lambda: False,
+        note_use=lambda _access_key_id, _now: None,
     )
     body = encrypt_body()
     headers = signed_headers(body)

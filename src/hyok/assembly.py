@@ -83,11 +83,15 @@ from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.stored_principals import StoredPrincipals
 from hyok.kms.verified_callers import VerifiedCallers
 from hyok.metrics.registry import MetricsRegistry
+from hyok.metrics.report import ProcessReport
+from hyok.proxy.fleet import Fleet
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
 from hyok.proxy.probes import ProbeService
+from hyok.proxy.reporting import Reporter
 from hyok.proxy.stored_keystores import StoredKeyStores
+from hyok.proxy.usage import CredentialUsage
 from hyok.secret import Secret
 from hyok.storage.changes import Change, current_position
 from hyok.storage.engine import Storage, open_storage
@@ -337,25 +341,50 @@ def kmip_setup(settings: KmipKeyManagerSettings) -> KmipSetup:
 # 3. The proxy.
 
 
+class Proxy(NamedTuple):
+    """The proxy, opened."""
+
+    service: ProxyService
+    reporter: Reporter
+
+
 @asynccontextmanager
-async def run_proxy_service(holder: Holder, state: HolderState, *, audit: Path) -> AsyncIterator[ProxyService]:
-    """Make the proxy's service, with what it does in the background, for the length of the block."""
+async def run_proxy_service(holder: Holder, state: HolderState, *, audit: Path, instance: str) -> AsyncIterator[Proxy]:
+    """Make the proxy's service, with what it does in the background, for the length of the block.
+
+    `instance` tells this proxy, with all its workers, from others that serve from the same storage.
+    """
     health = HealthMonitor(state.key_managers)
     log = open_audit_log(audit, service="proxy", now=holder.clock.now())
+    metrics = MetricsRegistry()
+    usage = CredentialUsage(holder.storage)
+    fleet = Fleet(holder.storage, holder.clock, instance=instance)
     service = ProxyService(
-        identity=ProxyIdentity(version("hyok")),
+        identity=ProxyIdentity(version("hyok"), fleet.size),
         key_stores=state.key_stores.directory,
         key_managers=state.key_managers,
         health=health,
         audit=log,
-        metrics=MetricsRegistry(),
+        metrics=metrics,
         clock=holder.clock,
         is_stale=state.follower.is_stale,
+        note_use=usage.note,
+    )
+    reporter = Reporter(
+        metrics=metrics,
+        key_stores=state.key_stores.directory,
+        health=health,
+        audit=log,
+        change_log_age_seconds=state.follower.age_seconds,
+        fleet_size=fleet.size,
     )
     try:
-        async with _background(state.follower.follow(), health.keep_fresh()):
-            yield service
+        async with _background(
+            state.follower.follow(), health.keep_fresh(), usage.keep_flushing(), fleet.keep_beating()
+        ):
+            yield Proxy(service, reporter)
     finally:
+        await usage.flush()
         log.close()
         for manager in state.key_managers.values():
             await manager.aclose()
@@ -396,26 +425,34 @@ class Inheritance(NamedTuple):
     tls: CheckedTls
     listeners: Mapping[str, Sequence[socket.socket]]
     """By the name in `proxy_addresses`; they are closed at the end."""
+    instance: str
+    """The parent's name among the proxies of one storage."""
+
+
+class ProxyWorker(NamedTuple):
+    """A worker that serves, as its program sees it."""
+
+    replace_tls: Callable[[CheckedTls], None]
+    report: Callable[[], ProcessReport]
 
 
 @asynccontextmanager
-async def run_proxy_worker(
-    configuration: Configuration, inheritance: Inheritance
-) -> AsyncIterator[Callable[[CheckedTls], None]]:
-    """Serve the proxy for the length of the block; yields what replaces its certificate. OperatorError if it cannot."""
+async def run_proxy_worker(configuration: Configuration, inheritance: Inheritance) -> AsyncIterator[ProxyWorker]:
+    """Serve the proxy for the length of the block. OperatorError if it cannot."""
     settings = configuration.require_proxy()
     tls = ReplaceableTls(inheritance.tls.setup())
     if settings.tls_suites == "strict":
         refuse_other_suites(tls.setup.context)
     with inherit_holder(configuration, inheritance.safe_key) as holder:
         state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
-        async with run_proxy_service(holder, state, audit=configuration.audit.directory) as service:
+        audit, instance = configuration.audit.directory, inheritance.instance
+        async with run_proxy_service(holder, state, audit=audit, instance=instance) as proxy:
             addresses = proxy_addresses(settings)
-            endpoints = [Endpoint("proxy", addresses["proxy"], service, tls.context, proxy_limits(settings))]
+            endpoints = [Endpoint("proxy", addresses["proxy"], proxy.service, tls.context, proxy_limits(settings))]
             if (health := addresses.get("health")) is not None:
-                endpoints.append(Endpoint("health", health, ProbeService(service.probes), None))
+                endpoints.append(Endpoint("health", health, ProbeService(proxy.service.probes), None))
             async with serve(endpoints, listeners=inheritance.listeners, drain=Drain(LINGER_SECONDS)):
-                yield lambda new: tls.replace(new.setup())
+                yield ProxyWorker(lambda new: tls.replace(new.setup()), proxy.reporter.report)
 
 
 # 4. The KMS service, which shares nothing with the holder's side.

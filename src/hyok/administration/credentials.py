@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -40,6 +40,10 @@ class Credential:
     """Unix seconds."""
     retired_at: float | None
     """Unix seconds; None while it is active."""
+    last_used_at: float | None = None
+    """Unix seconds, a few seconds late; None if it was never used."""
+    use_count: int = 0
+    """How many requests it has signed, a few seconds late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def retire_credential(storage: Storage, safe: Safe, clock: Clock, access_key_id:
             .values(retired_at=now, sealed_secret=resealed)
         )
         record_change(connection, ChangeKind.CREDENTIAL, credential.key_store, at=now)
-    return Credential(access_key_id, credential.key_store, credential.created_at, now)
+    return replace(credential, retired_at=now)
 
 
 def delete_credential(storage: Storage, clock: Clock, access_key_id: str) -> None:
@@ -211,4 +215,4 @@ def _open(connection: Connection, safe: Safe, credential: Credential) -> Secret:
 
 
 def _read(row: Row[tuple[object, ...]]) -> Credential:
-    return Credential(row.access_key_id, row.key_store, row.created_at, row.retired_at)
+    return Credential(row.access_key_id, row.key_store, row.created_at, row.retired_at, row.last_used_at, row.use_count)

@@ -42,6 +42,8 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="eve
     """The HTTP status of the answer; 0 if the caller did not wait for one."""
     error: str = ""
     """The error's name in the XKS proxy API; empty on success."""
+    authentication_failure: str = ""
+    """Why nothing proves who sent it: one word of a closed set, the `reason` of the metric."""
     detail: str = ""
     """Why it failed, for the operator; the caller is not always told."""
     duration_us: int = 0

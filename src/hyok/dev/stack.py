@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
+from uuid import uuid4
 
 import msgspec
 
@@ -271,11 +272,13 @@ async def run_stack(sides: Sides, data: Path, ports: Ports) -> AsyncIterator[Dev
         timed = {name: TimedKeyManager(manager, stopwatch) for name, manager in state.key_managers.items()}
         audit = sides.holder.audit.directory
         proxy = await stack.enter_async_context(
-            run_proxy_service(holder, state._replace(key_managers=timed), audit=audit)
+            run_proxy_service(holder, state._replace(key_managers=timed), audit=audit, instance=uuid4().hex)
         )
         tls = check_proxy_tls(sides.holder.require_proxy()).setup().context
         door = _ProxyDoor(
-            Endpoint("proxy", Address(_LOOPBACK, ports.proxy), TimedService(proxy, Border.PROXY, stopwatch), tls)
+            Endpoint(
+                "proxy", Address(_LOOPBACK, ports.proxy), TimedService(proxy.service, Border.PROXY, stopwatch), tls
+            )
         )
         proxy_address = await door.open()
         stack.push_async_callback(door.close)

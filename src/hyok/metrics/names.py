@@ -2,16 +2,103 @@
 
 from __future__ import annotations
 
-from typing import Final
+from enum import Enum
+from typing import Final, NamedTuple
 
-REQUESTS: Final = "hyok_proxy_requests_total"
-REQUESTS_HELP: Final = "Requests to the external key store proxy; error is empty for those that succeeded."
 
-REQUEST_DURATION: Final = "hyok_proxy_request_duration_seconds"
-REQUEST_DURATION_HELP: Final = "Time from a request's first byte to its finished answer. AWS KMS gives up after 0.25 s."
+class Kind(Enum):
+    """What Prometheus makes of a metric's numbers; the value is its word for it."""
 
-LABELS: Final = ("key_store", "operation", "error")
-"""Of both: the key store's name and the operation, empty where the request led to none, and the error's name."""
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Metric(NamedTuple):
+    """A metric, as users find it."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def series_names(self) -> tuple[str, ...]:
+        """The names that queries use."""
+        if self.kind is Kind.HISTOGRAM:
+            return tuple(f"{self.name}_{part}" for part in ("bucket", "sum", "count"))
+        return (self.name,)
+
 
 DURATION_BUCKETS_MS: Final = (5, 10, 25, 35, 50, 100, 150, 200, 250)
 """Upper bounds in milliseconds; 35 is the round trip that the XKS proxy API recommends, 250 its limit."""
+
+MEMBER_STATES: Final = ("active", "degraded", "unavailable")
+"""Of a key manager's member, from the best to the worst."""
+
+REQUESTS: Final = Metric(
+    "hyok_proxy_requests_total",
+    Kind.COUNTER,
+    "Requests to the external key store proxy; error is empty for those that succeeded.",
+    ("key_store", "operation", "error"),
+)
+REQUEST_DURATION: Final = Metric(
+    "hyok_proxy_request_duration_seconds",
+    Kind.HISTOGRAM,
+    "Time from a request's first byte to its finished answer. AWS KMS gives up after 0.25 s.",
+    ("key_store", "operation", "error"),
+)
+REQUESTS_IN_FLIGHT: Final = Metric(
+    "hyok_proxy_requests_in_flight", Kind.GAUGE, "Requests that wait for a key manager now."
+)
+AUTHENTICATION_FAILURES: Final = Metric(
+    "hyok_proxy_authentication_failures_total",
+    Kind.COUNTER,
+    "Requests refused because nothing proved who sent them, by the reason.",
+    ("key_store", "reason"),
+)
+CERTIFICATE_EXPIRY: Final = Metric(
+    "hyok_proxy_certificate_expiry_days",
+    Kind.GAUGE,
+    "Days until the server certificate in force expires; negative once it has.",
+)
+CREDENTIAL_AGE: Final = Metric(
+    "hyok_proxy_credential_age_days",
+    Kind.GAUGE,
+    "Days since an active credential was created.",
+    ("key_store", "access_key_id"),
+)
+KEY_MANAGER_STATE: Final = Metric(
+    "hyok_proxy_key_manager_state",
+    Kind.GAUGE,
+    "1 for the state of a key manager's member, as the last deep check found it; the worst of all workers.",
+    ("key_manager", "member", "state"),
+)
+CHANGE_LOG_AGE: Final = Metric(
+    "hyok_proxy_change_log_age_seconds",
+    Kind.GAUGE,
+    "For how long the change log has not been read, in the worker where it is longest. After 15 s keys are refused.",
+)
+AUDIT_LOG_FAILING: Final = Metric(
+    "hyok_proxy_audit_log_failing", Kind.GAUGE, "1 if a worker cannot write its audit log and therefore refuses all."
+)
+FLEET_SIZE: Final = Metric(
+    "hyok_proxy_fleet_size", Kind.GAUGE, "Proxies that serve from the same storage, this one included."
+)
+WORKERS: Final = Metric("hyok_proxy_workers", Kind.GAUGE, "Worker processes that serve.")
+BUILD_INFO: Final = Metric("hyok_build_info", Kind.GAUGE, "1, for the version that runs.", ("version",))
+
+ALL: Final = (
+    REQUESTS,
+    REQUEST_DURATION,
+    REQUESTS_IN_FLIGHT,
+    AUTHENTICATION_FAILURES,
+    CERTIFICATE_EXPIRY,
+    CREDENTIAL_AGE,
+    KEY_MANAGER_STATE,
+    CHANGE_LOG_AGE,
+    AUDIT_LOG_FAILING,
+    FLEET_SIZE,
+    WORKERS,
+    BUILD_INFO,
+)

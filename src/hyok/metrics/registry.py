@@ -1,4 +1,4 @@
-"""What the proxy counts, as plain integers in memory, and how Prometheus reads it.
+"""What the proxy counts, as plain integers in memory.
 
 Counting is on the path of every request: one dictionary look-up and two additions. A process has one registry and one
 thread that counts.
@@ -7,13 +7,15 @@ thread that counts.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping
+from operator import add
 from typing import Final
 
 from hyok.metrics import names
+from hyok.metrics.report import Counts, FailureCount, RequestCount
 
 _BOUNDS_US: Final = tuple(bound * 1000 for bound in names.DURATION_BUCKETS_MS)
-_LABEL_ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 class RequestSeries:
@@ -33,12 +35,15 @@ class RequestSeries:
 
 
 class MetricsRegistry:
-    """The counts of one process."""
+    """The counts of one process, or the sum of those of many."""
 
-    __slots__ = ("_requests",)
+    __slots__ = ("_authentication_failures", "_requests", "requests_in_flight")
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, str, str], RequestSeries] = {}
+        self._authentication_failures: Counter[tuple[str, str]] = Counter()
+        self.requests_in_flight = 0
+        """How many wait for a key manager now."""
 
     def count_request(self, *, key_store: str, operation: str, error: str, duration_us: int) -> None:
         """Count one finished request. The first three are labels: of a bounded set, and `error` empty on success."""
@@ -49,40 +54,32 @@ class MetricsRegistry:
         series.buckets[bisect_left(_BOUNDS_US, duration_us)] += 1  # a duration that equals a bound lies within it
         series.sum_us += duration_us
 
-    def requests(self) -> dict[tuple[str, str, str], RequestSeries]:
+    def count_authentication_failure(self, *, key_store: str, reason: str) -> None:
+        """Count one request that was not authentic; `reason` is of a bounded set."""
+        self._authentication_failures[key_store, reason] += 1
+
+    def requests(self) -> Mapping[tuple[str, str, str], RequestSeries]:
         """Return the series by key store, operation and error."""
         return dict(self._requests)
 
+    def authentication_failures(self) -> Mapping[tuple[str, str], int]:
+        """Return how many requests were not authentic, by key store and reason."""
+        return dict(self._authentication_failures)
 
-def render_metrics(registry: MetricsRegistry) -> bytes:
-    """Render all counts in the Prometheus text format, version 0.0.4."""
-    return "".join(f"{line}\n" for line in _lines(registry)).encode()
+    def take(self) -> Counts:
+        """Return what was counted since the last call, and begin anew at zero."""
+        requests, self._requests = self._requests, {}
+        failures, self._authentication_failures = self._authentication_failures, Counter()
+        return Counts(
+            tuple(RequestCount(*labels, tuple(series.buckets), series.sum_us) for labels, series in requests.items()),
+            tuple(FailureCount(*labels, count) for labels, count in failures.items()),
+        )
 
-
-def _lines(registry: MetricsRegistry) -> Iterator[str]:
-    requests = sorted(registry.requests().items(), key=lambda item: item[0])
-    yield f"# HELP {names.REQUESTS} {names.REQUESTS_HELP}"
-    yield f"# TYPE {names.REQUESTS} counter"
-    for labels, series in requests:
-        yield f"{names.REQUESTS}{{{_labels(labels)}}} {series.count}"
-    yield f"# HELP {names.REQUEST_DURATION} {names.REQUEST_DURATION_HELP}"
-    yield f"# TYPE {names.REQUEST_DURATION} histogram"
-    for labels, series in requests:
-        yield from _histogram_lines(_labels(labels), series)
-
-
-def _histogram_lines(labels: str, series: RequestSeries) -> Iterator[str]:
-    # Prometheus wants each bucket to hold all that took no longer than its bound.
-    count = 0
-    for bound_us, in_bucket in zip(_BOUNDS_US, series.buckets, strict=False):
-        count += in_bucket
-        yield f'{names.REQUEST_DURATION}_bucket{{{labels},le="{bound_us / 1e6:g}"}} {count}'
-    yield f'{names.REQUEST_DURATION}_bucket{{{labels},le="+Inf"}} {series.count}'
-    yield f"{names.REQUEST_DURATION}_sum{{{labels}}} {series.sum_us / 1e6:.6f}"
-    yield f"{names.REQUEST_DURATION}_count{{{labels}}} {series.count}"
-
-
-def _labels(values: tuple[str, str, str]) -> str:
-    return ",".join(
-        f'{name}="{value.translate(_LABEL_ESCAPES)}"' for name, value in zip(names.LABELS, values, strict=True)
-    )
+    def add(self, counts: Counts) -> None:
+        """Add what another process has counted."""
+        for each in counts.requests:
+            series = self._requests.setdefault((each.key_store, each.operation, each.error), RequestSeries())
+            series.buckets = list(map(add, series.buckets, each.buckets))
+            series.sum_us += each.sum_us
+        for failure in counts.authentication_failures:
+            self._authentication_failures[failure.key_store, failure.reason] += failure.count

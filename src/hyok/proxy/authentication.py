@@ -13,6 +13,9 @@ from hyok.transport.messages import HttpRequest
 from hyok.xks.errors import XksError, XksErrorName
 
 SERVICE: Final = b"kms-xks-proxy"
+UNKNOWN_CREDENTIAL: Final = "unknown_credential"
+REGION_NOT_ALLOWED: Final = "region_not_allowed"
+"""Reasons besides those of `SignatureFailure`."""
 
 _ACCESS_KEY_ID_CHARACTERS: Final = 30
 """The longest access key id there is."""
@@ -29,17 +32,19 @@ def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecor
         credential = key_store.credentials.get(authorization.access_key_id)
         if credential is None:
             record.credential_id = _recordable(authorization.access_key_id)
-            raise _refuse(record, "the access key id is none of this key store's active ones")
+            raise _refuse(record, UNKNOWN_CREDENTIAL, "the access key id is none of this key store's active ones")
         record.credential_id = credential.access_key_id
         # 2. For what: checked before a key is derived, so that nobody crowds the cache with scopes of their own.
         region = authorization.region
         if key_store.regions and region not in key_store.regions:
-            raise _refuse(record, "the credential scope names a Region that this key store does not allow")
+            raise _refuse(
+                record, REGION_NOT_ALLOWED, "the credential scope names a Region that this key store does not allow"
+            )
         # 3. The proof.
         signing_key = credential.signing_keys.for_scope(authorization.date, region, SERVICE)
         verify(request, authorization, signing_key=signing_key, service=SERVICE, now=now)
     except SignatureError as error:
-        raise _refuse(record, str(error)) from error
+        raise _refuse(record, error.reason.name.lower(), str(error)) from error
 
 
 def _recordable(access_key_id: bytes) -> str:
@@ -47,6 +52,7 @@ def _recordable(access_key_id: bytes) -> str:
     return access_key_id.decode("ascii", "replace") if len(access_key_id) <= _ACCESS_KEY_ID_CHARACTERS else "(too long)"
 
 
-def _refuse(record: RequestRecord, reason: str) -> XksError:
-    record.detail = reason
+def _refuse(record: RequestRecord, reason: str, detail: str) -> XksError:
+    record.authentication_failure = reason
+    record.detail = detail
     return XksError(XksErrorName.AUTHENTICATION_FAILED, "the request is not signed by a credential of this key store")

@@ -7,7 +7,7 @@ seldom waits for a key manager.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -58,6 +58,12 @@ class HealthMonitor:
             check.began_at >= oldest and any(member.status is not HealthStatus.UNAVAILABLE for member in check.members)
             for check in self._checks.values()
         )
+
+    def known_members(self) -> Iterator[tuple[str, MemberHealth]]:
+        """Yield the members of all key managers, by the manager's name, as they were checked last."""
+        for name, check in self._checks.items():
+            for member in check.members:
+                yield name, member
 
     async def keep_fresh(self) -> None:
         """Check all key managers again and again, until cancelled."""

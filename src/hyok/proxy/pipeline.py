@@ -60,8 +60,12 @@ class ProxyService:
         metrics: MetricsRegistry,
         clock: Clock,
         is_stale: Callable[[], bool],
+        note_use: Callable[[str, float], None],
     ) -> None:
-        """`is_stale` tells that `key_stores` may be out of date, for example still offer a key that was withdrawn."""
+        """`is_stale` tells that `key_stores` may be out of date, for example still offer a key that was withdrawn.
+
+        `note_use` is told the access key id of each authentic request, and when it came.
+        """
         self._identity = identity
         self._route = Router(key_stores).route
         self._key_managers = key_managers
@@ -70,6 +74,7 @@ class ProxyService:
         self._metrics = metrics
         self._now = clock.now
         self._is_stale = is_stale
+        self._note_use = note_use
         self.probes = Probes(health=health, audit=audit, is_stale=is_stale)
         """For load balancers, on this listener and on one of their own."""
 
@@ -137,6 +142,7 @@ class ProxyService:
             raise _MethodNotAllowedError
         # 3. Authenticate, over the bytes as received.
         authenticate(request, key_store, record, now=now)
+        self._note_use(record.credential_id, now)
         # 4. Admit.
         if self._is_stale():
             raise XksError(XksErrorName.INTERNAL, "this proxy cannot read which keys it may still use")
@@ -148,7 +154,11 @@ class ProxyService:
         asked = decode_request(route.operation, request.body)
         record.request_metadata = asked.request_metadata
         # 6. Perform, by the deadline.
-        answered = await finish_by(request.deadline, self._perform(asked, key_store, request.deadline, record))
+        self._metrics.requests_in_flight += 1
+        try:
+            answered = await finish_by(request.deadline, self._perform(asked, key_store, request.deadline, record))
+        finally:
+            self._metrics.requests_in_flight -= 1
         # 7. Encode.
         return encode_response(answered)
 
@@ -180,6 +190,8 @@ class ProxyService:
         self._metrics.count_request(
             key_store=record.key_store, operation=record.operation, error=record.error, duration_us=duration_us
         )
+        if record.authentication_failure:
+            self._metrics.count_authentication_failure(key_store=record.key_store, reason=record.authentication_failure)
 
 
 class _MethodNotAllowedError(HyokError):

@@ -42,7 +42,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0001", Side.KMS: "kms_0002"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0002", Side.KMS: "kms_0002"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _NAMES: Final = {
@@ -98,7 +98,17 @@ credentials: Final = Table(
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("retired_at", Double),
+    Column("last_used_at", Double),
+    Column("use_count", Integer, nullable=False, server_default="0"),
 )
+
+proxy_heartbeats: Final = Table(
+    "proxy_heartbeats",
+    holder,
+    Column("instance", Text, primary_key=True),
+    Column("at", Double, nullable=False),
+)
+"""The last sign of life of each proxy."""
 
 external_keys: Final = Table(
     "external_keys",

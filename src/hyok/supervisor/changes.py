@@ -15,6 +15,7 @@ def refuse_lasting_changes(present: Configuration, wanted: Configuration) -> Non
         "root_key": (ours.root_key, theirs.root_key),
         "proxy.listen": (our_proxy.listen, their_proxy.listen),
         "proxy.health_listen": (our_proxy.health_listen, their_proxy.health_listen),
+        "metrics": (present.metrics, wanted.metrics),
     }
     changed = [name for name, (before, after) in lasting.items() if before != after]
     if changed:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from hyok.config.configuration import Configuration
 from hyok.config.references import ReferenceScheme
@@ -48,6 +49,7 @@ class Launcher:
         self._safe_key = safe_key
         self._listeners = listeners
         self._environment = environment
+        self._instance = uuid4().hex
 
     async def launch(self, generation: Generation) -> WorkerProcess:
         """Start a worker of this generation. OSError if the system refuses."""
@@ -58,6 +60,7 @@ class Launcher:
             safe_key=self._safe_key,
             tls=generation.tls,
             listeners={name: tuple(each.fileno() for each in group) for name, group in self._listeners.items()},
+            instance=self._instance,
         )
         return await start_worker(
             self._command,

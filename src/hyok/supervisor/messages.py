@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from hyok.custody.safe import SafeKey
+from hyok.metrics.report import ProcessReport
 from hyok.secret import Secret
 from hyok.transport.reloading import CheckedTls
 
@@ -33,6 +34,8 @@ class Orders(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     tls: CheckedTls
     listeners: dict[str, tuple[int, ...]]
     """Inherited descriptors of listening sockets, by the endpoint's name."""
+    instance: str
+    """The name of this parent with its workers among the proxies of one storage."""
 
 
 class ReplaceTls(msgspec.Struct, frozen=True, tag=True):
@@ -51,6 +54,12 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 class Beat(msgspec.Struct, frozen=True, tag=True):
     """My loop turns: sent by the loop that serves, every `BEAT_SECONDS`."""
+
+
+class Report(msgspec.Struct, frozen=True, tag=True):
+    """What I have counted since the last report, and how I am: with each beat, and once more when all is answered."""
+
+    report: ProcessReport
 
 
 class TlsKept(msgspec.Struct, frozen=True, tag=True):
@@ -72,7 +81,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 BEAT_SECONDS: Final = 1.0
 
 FromParent = Orders | ReplaceTls | Stop
-FromWorker = Ready | Beat | TlsKept | Stopping | Failed
+FromWorker = Ready | Beat | Report | TlsKept | Stopping | Failed
 Message = FromParent | FromWorker
 
 _FROM_PARENT: Final[msgspec.json.Decoder[FromParent]] = msgspec.json.Decoder(

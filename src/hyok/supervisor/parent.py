@@ -6,16 +6,22 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from hyok.assembly import check_proxy_tls, proxy_addresses, proxy_tls_references, unlock_side
 from hyok.config.configuration import Configuration, load_configuration
+from hyok.metrics.exposition import Surroundings, render_metrics
 from hyok.storage.schema import Side
 from hyok.supervisor.certificates import CertificateFiles, report_expiry
 from hyok.supervisor.launcher import Generation, Launcher
+from hyok.supervisor.metrics_service import MetricsService
 from hyok.supervisor.supervision import Command, Supervisor, Times
 from hyok.supervisor.systemd import Notifier, inherited_listeners
-from hyok.transport.sockets import address_of, listen
+from hyok.transport.serving import Endpoint, serve
+from hyok.transport.sockets import Address, address_of, listen
 
 _log = logging.getLogger("hyok")
 
@@ -60,9 +66,28 @@ async def _supervise(
     )
     watch = asyncio.create_task(files.watch(lambda: supervisor.command(Command.RENEW_TLS)))
     try:
-        await supervisor.run()
+        async with _metrics_served(supervisor):
+            await supervisor.run()
     finally:
         watch.cancel()
+
+
+@asynccontextmanager
+async def _metrics_served(supervisor: Supervisor) -> AsyncIterator[None]:
+    """Answer Prometheus for the length of the block, if it is configured."""
+    settings = supervisor.generation.configuration.metrics
+    if settings is None:
+        yield
+        return
+
+    def render() -> bytes:
+        expires_at = supervisor.generation.tls.state.expires_at
+        return render_metrics(supervisor.collection, Surroundings(time.time(), expires_at, version("hyok")))
+
+    address = Address(settings.listen.host, settings.listen.port)
+    async with serve([Endpoint("metrics", address, MetricsService(render), tls=None)]) as running:
+        _log.info("metrics serves on %s", running.address("metrics"))
+        yield
 
 
 def _open_listeners(configuration: Configuration, environment: Mapping[str, str]) -> dict[str, list[socket.socket]]:

@@ -16,10 +16,22 @@ from typing import Final, NamedTuple
 from hyok.assembly import check_proxy_tls
 from hyok.config.configuration import Configuration
 from hyok.errors import HyokError, NotDoneError, OperatorError
+from hyok.metrics.collection import Collection
 from hyok.supervisor.certificates import REMINDER_SECONDS, is_expiring, report_expiry
 from hyok.supervisor.changes import refuse_lasting_changes
 from hyok.supervisor.launcher import Generation
-from hyok.supervisor.messages import BEAT_SECONDS, Beat, Failed, FromWorker, Ready, ReplaceTls, Stop, Stopping, TlsKept
+from hyok.supervisor.messages import (
+    BEAT_SECONDS,
+    Beat,
+    Failed,
+    FromWorker,
+    Ready,
+    ReplaceTls,
+    Report,
+    Stop,
+    Stopping,
+    TlsKept,
+)
 from hyok.supervisor.restarts import RestartPolicy, RestartTimes
 from hyok.supervisor.systemd import Notifier
 from hyok.supervisor.worker_process import WorkerProcess, WorkerState
@@ -76,6 +88,8 @@ class Supervisor:
         """`reread` loads the configuration anew; `announce` is called once all workers serve."""
         self.generation = generation
         """What is in force."""
+        self.collection = Collection()
+        """What the workers report."""
         self._launch = launch
         self._reread = reread
         self._announce = announce
@@ -111,6 +125,7 @@ class Supervisor:
             finally:
                 for worker in self._workers:
                     worker.kill()
+                await asyncio.gather(*(worker.wait() for worker in self._workers))
 
     # The loop.
 
@@ -135,6 +150,7 @@ class Supervisor:
                 self._hear(worker, message)
             case _Ended(worker, how):
                 generation = self._workers.pop(worker)
+                self.collection.forget(worker.pid)
                 if worker.state is not WorkerState.STOPPING:
                     self._mourn(worker, generation, how)
             case Command.STOP:
@@ -185,6 +201,8 @@ class Supervisor:
                     self._welcome(worker)
             case Beat():
                 worker.beat_at = time.monotonic()
+            case Report(report):
+                self.collection.take(worker.pid, report)
             case TlsKept(reason):
                 _log.error("worker %d goes on with its earlier certificate: %s", worker.pid, reason)
             case Stopping():

@@ -13,6 +13,7 @@ from typing import Final
 from hyok.assembly import Inheritance, run_proxy_worker
 from hyok.config.configuration import parse_configuration
 from hyok.errors import HyokError
+from hyok.metrics.report import ProcessReport
 from hyok.supervisor.messages import (
     BEAT_SECONDS,
     Beat,
@@ -22,6 +23,7 @@ from hyok.supervisor.messages import (
     Orders,
     Ready,
     ReplaceTls,
+    Report,
     Stop,
     Stopping,
     TlsKept,
@@ -61,22 +63,25 @@ async def _serve(orders: Orders, channel: Channel[FromParent]) -> None:
     listeners = {
         name: [socket.socket(fileno=each) for each in descriptors] for name, descriptors in orders.listeners.items()
     }
-    async with run_proxy_worker(configuration, Inheritance(orders.safe_key, orders.tls, listeners)) as replace_tls:
+    inheritance = Inheritance(orders.safe_key, orders.tls, listeners, orders.instance)
+    async with run_proxy_worker(configuration, inheritance) as worker:
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         channel.send(Ready())
         async with asyncio.TaskGroup() as group:
-            beats = group.create_task(_beat(channel))
-            obedience = group.create_task(_obey(channel, replace_tls, stopped))
+            beats = group.create_task(_beat(channel, worker.report))
+            obedience = group.create_task(_obey(channel, worker.replace_tls, stopped))
             await stopped.wait()
             beats.cancel()
             obedience.cancel()
         channel.send(Stopping())
+    channel.send(Report(worker.report()))
 
 
-async def _beat(channel: Channel[FromParent]) -> None:
+async def _beat(channel: Channel[FromParent], report: Callable[[], ProcessReport]) -> None:
     while True:
         channel.send(Beat())
+        channel.send(Report(report()))
         await asyncio.sleep(BEAT_SECONDS)
 
 

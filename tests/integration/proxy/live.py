@@ -34,6 +34,7 @@ from hyok.proxy.health import HealthMonitor
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
 from hyok.proxy.stored_keystores import StoredKeyStores
+from hyok.proxy.usage import CredentialUsage
 from hyok.secret import Secret
 from hyok.storage.changes import Change, current_position
 from hyok.storage.engine import open_storage
@@ -117,7 +118,7 @@ class LiveProxy:
         health = HealthMonitor(self.managers)
         self.audit = open_audit_log(self.directory / "audit", service="proxy", now=self.clock.now())
         service = ProxyService(
-            identity=ProxyIdentity("0"),
+            identity=ProxyIdentity("0", lambda: 1),
             key_stores=stored.directory,
             key_managers=self.managers,
             health=health,
@@ -125,6 +126,7 @@ class LiveProxy:
             metrics=self.metrics,
             clock=self.clock,
             is_stale=follower.is_stale,
+            note_use=CredentialUsage(self.storage).note,
         )
         clients = ClientCertificates(authority_source(self.authority), frozenset({KMS_SUBJECT}))
         tls = server_context(key_pair(self.authority, "localhost"), clients).context

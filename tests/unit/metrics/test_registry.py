@@ -1,16 +1,22 @@
-"""Counting requests and rendering the counts for Prometheus."""
+"""Counting, and handing over what was counted."""
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from hyok.metrics.registry import MetricsRegistry, render_metrics
+from hyok.metrics.registry import MetricsRegistry
+from hyok.metrics.report import Counts
+
+
+def count(registry: MetricsRegistry, *, error: str = "", duration_us: int = 900) -> None:
+    registry.count_request(key_store="dev", operation="Encrypt", error=error, duration_us=duration_us)
 
 
 def test_requests_are_counted_by_key_store_operation_and_error() -> None:
     registry = MetricsRegistry()
     for error in ("", "", "ThrottlingException"):
-        registry.count_request(key_store="dev", operation="Encrypt", error=error, duration_us=900)
+        count(registry, error=error)
 
     counts = {labels: series.count for labels, series in registry.requests().items()}
     assert counts == {("dev", "Encrypt", ""): 2, ("dev", "Encrypt", "ThrottlingException"): 1}
@@ -22,7 +28,7 @@ def test_requests_are_counted_by_key_store_operation_and_error() -> None:
 def test_a_duration_falls_into_the_first_bucket_whose_bound_holds_it(duration_us: int, bucket: int) -> None:
     registry = MetricsRegistry()
 
-    registry.count_request(key_store="dev", operation="Encrypt", error="", duration_us=duration_us)
+    count(registry, duration_us=duration_us)
 
     (series,) = registry.requests().values()
     assert series.buckets.index(1) == bucket
@@ -30,41 +36,32 @@ def test_a_duration_falls_into_the_first_bucket_whose_bound_holds_it(duration_us
     assert series.sum_us == duration_us
 
 
-def test_metrics_are_rendered_in_the_prometheus_text_format() -> None:
+def test_what_was_taken_is_not_taken_again() -> None:
     registry = MetricsRegistry()
-    registry.count_request(key_store="dev", operation="Encrypt", error="", duration_us=4_000)
-    registry.count_request(key_store="dev", operation="Encrypt", error="", duration_us=300_000)
+    count(registry)
+    registry.count_authentication_failure(key_store="dev", reason="stale")
 
-    labels = 'key_store="dev",operation="Encrypt",error=""'
-    assert render_metrics(registry).decode().splitlines() == [
-        "# HELP hyok_proxy_requests_total "
-        "Requests to the external key store proxy; error is empty for those that succeeded.",
-        "# TYPE hyok_proxy_requests_total counter",
-        f"hyok_proxy_requests_total{{{labels}}} 2",
-        "# HELP hyok_proxy_request_duration_seconds "
-        "Time from a request's first byte to its finished answer. AWS KMS gives up after 0.25 s.",
-        "# TYPE hyok_proxy_request_duration_seconds histogram",
-        *(
-            f'hyok_proxy_request_duration_seconds_bucket{{{labels},le="{bound}"}} 1'
-            for bound in ("0.005", "0.01", "0.025", "0.035", "0.05", "0.1", "0.15", "0.2", "0.25")
-        ),
-        f'hyok_proxy_request_duration_seconds_bucket{{{labels},le="+Inf"}} 2',
-        f"hyok_proxy_request_duration_seconds_sum{{{labels}}} 0.304000",
-        f"hyok_proxy_request_duration_seconds_count{{{labels}}} 2",
-    ]
+    first = registry.take()
+
+    assert [(each.error, sum(each.buckets)) for each in first.requests] == [("", 1)]
+    assert [(each.reason, each.count) for each in first.authentication_failures] == [("stale", 1)]
+    assert registry.take() == Counts()
 
 
-def test_series_are_rendered_in_a_stable_order() -> None:
-    registry = MetricsRegistry()
-    for operation, error in (("Encrypt", "InternalException"), ("Decrypt", ""), ("Encrypt", "")):
-        registry.count_request(key_store="dev", operation=operation, error=error, duration_us=1)
+def test_what_several_processes_counted_adds_up_over_the_wire_too() -> None:
+    one, other, total = MetricsRegistry(), MetricsRegistry(), MetricsRegistry()
+    for registry, times in ((one, 3), (other, 4)):
+        for _ in range(times):
+            count(registry)
+            registry.count_authentication_failure(key_store="dev", reason="mismatch")
+    count(other, error="InternalException", duration_us=300_000)
 
-    counters = [line for line in render_metrics(registry).decode().splitlines() if "requests_total{" in line]
-    assert counters == sorted(counters)
+    for registry in (one, other):
+        total.add(msgspec.json.decode(msgspec.json.encode(registry.take()), type=Counts))
 
-
-def test_label_values_are_escaped() -> None:
-    registry = MetricsRegistry()
-    registry.count_request(key_store='a"b\\c\nd', operation="Encrypt", error="", duration_us=1)
-
-    assert rb'key_store="a\"b\\c\nd"' in render_metrics(registry)
+    assert {labels: (series.buckets[0], series.buckets[-1]) for labels, series in total.requests().items()} == {
+        ("dev", "Encrypt", ""): (7, 0),
+        ("dev", "Encrypt", "InternalException"): (0, 1),
+    }
+    assert total.requests()["dev", "Encrypt", ""].sum_us == 6_300
+    assert total.authentication_failures() == {("dev", "mismatch"): 7}

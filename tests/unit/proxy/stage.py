@@ -70,6 +70,7 @@ class Stage:
     def __init__(self, manager: KeyManager, audit_directory: Path) -> None:
         self.clock = FixedClock()
         self.is_stale = False
+        self.uses: list[tuple[str, float]] = []
         self.managers: dict[str, KeyManager] = {MANAGER: manager}
         offered = (KEY, ENCRYPT_ONLY_KEY, DECRYPT_ONLY_KEY, DISABLED_KEY, ROTATED_KEY)
         self.key_stores = KeyStoreDirectory(
@@ -82,7 +83,7 @@ class Stage:
         self.metrics = MetricsRegistry()
         self.health = HealthMonitor(self.managers)
         self.service = ProxyService(
-            identity=ProxyIdentity("1.2.3", fleet_size=2),
+            identity=ProxyIdentity("1.2.3", fleet_size=lambda: 2),
             key_stores=self.key_stores,
             key_managers=self.managers,
             health=self.health,
@@ -90,6 +91,7 @@ class Stage:
             metrics=self.metrics,
             clock=self.clock,
             is_stale=lambda: self.is_stale,
+            note_use=lambda access_key_id, now: self.uses.append((access_key_id, now)),
         )
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from hyok.clock import Deadline
@@ -16,7 +16,7 @@ class ProxyIdentity(NamedTuple):
     """What this proxy says of itself."""
 
     version: str
-    fleet_size: int = 1
+    fleet_size: Callable[[], int]
     """How many proxies serve the same key stores."""
 
 
@@ -26,7 +26,7 @@ async def get_health_status(
     """Answer how the key managers were less than a minute ago."""
     health = await monitor.fleet_health(key_managers, deadline)
     return GetHealthStatusResponse(
-        xks_proxy_fleet_size=identity.fleet_size,
+        xks_proxy_fleet_size=identity.fleet_size(),
         xks_proxy_vendor=_VENDOR,
         xks_proxy_model=f"hyok-proxy {identity.version}",
         ekm_vendor=health.vendor,

@@ -1,0 +1,111 @@
+"""All metrics in the Prometheus text format, version 0.0.4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from hyok.metrics import names
+from hyok.metrics.collection import Collection
+from hyok.metrics.names import Metric
+from hyok.metrics.registry import MetricsRegistry, RequestSeries
+from hyok.metrics.report import ProcessState
+
+CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+
+_DAY_SECONDS: Final = 86_400.0
+_LABEL_ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+_RANK: Final = {state: rank for rank, state in enumerate(names.MEMBER_STATES)}
+
+
+class Surroundings(NamedTuple):
+    """What the process that answers Prometheus knows by itself."""
+
+    now: float
+    """Unix seconds, as the next."""
+    certificate_expires_at: float
+    version: str
+
+
+def render_metrics(collection: Collection, surroundings: Surroundings) -> bytes:
+    """Render everything that there is to tell."""
+    lines = [
+        *_counter_lines(names.REQUESTS, ((key, one.count) for key, one in collection.counts.requests().items())),
+        *_histogram_lines(names.REQUEST_DURATION, collection.counts),
+        *_counter_lines(names.AUTHENTICATION_FAILURES, collection.counts.authentication_failures().items()),
+        *_state_lines(collection.states(), surroundings.now),
+        *_gauge_lines(
+            names.CERTIFICATE_EXPIRY, {(): (surroundings.certificate_expires_at - surroundings.now) / _DAY_SECONDS}
+        ),
+        *_gauge_lines(names.BUILD_INFO, {(surroundings.version,): 1}),
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _state_lines(states: Sequence[ProcessState], now: float) -> Iterator[str]:
+    yield from _gauge_lines(names.WORKERS, {(): len(states)})
+    yield from _gauge_lines(names.REQUESTS_IN_FLIGHT, {(): sum(state.requests_in_flight for state in states)})
+    yield from _gauge_lines(names.KEY_MANAGER_STATE, _member_states(states))
+    yield from _gauge_lines(
+        names.CREDENTIAL_AGE,
+        {
+            (each.key_store, each.access_key_id): (now - each.created_at) / _DAY_SECONDS
+            for state in states
+            for each in state.credentials
+        },
+    )
+    if states:  # else nobody knows
+        ages = max(state.change_log_age_seconds for state in states)
+        yield from _gauge_lines(names.CHANGE_LOG_AGE, {(): ages})
+        yield from _gauge_lines(names.AUDIT_LOG_FAILING, {(): any(state.is_audit_log_failing for state in states)})
+        yield from _gauge_lines(names.FLEET_SIZE, {(): max(state.fleet_size for state in states)})
+
+
+def _member_states(states: Sequence[ProcessState]) -> dict[tuple[str, ...], float]:
+    worst: dict[tuple[str, str], int] = {}
+    for state in states:
+        for each in state.members:
+            member = (each.key_manager, each.member)
+            worst[member] = max(_RANK[each.state], worst.get(member, 0))
+    return {(*member, state): rank == found for member, found in worst.items() for state, rank in _RANK.items()}
+
+
+def _counter_lines(metric: Metric, values: Iterable[tuple[tuple[str, ...], int]]) -> Iterator[str]:
+    yield from _head_lines(metric)
+    for labels, value in sorted(values):
+        yield f"{metric.name}{_labels(metric, labels)} {value}"
+
+
+def _gauge_lines(metric: Metric, values: Mapping[tuple[str, ...], float]) -> Iterator[str]:
+    yield from _head_lines(metric)
+    for labels, value in sorted(values.items()):
+        yield f"{metric.name}{_labels(metric, labels)} {value:.6g}"
+
+
+def _histogram_lines(metric: Metric, counts: MetricsRegistry) -> Iterator[str]:
+    yield from _head_lines(metric)
+    for labels, series in sorted(counts.requests().items(), key=lambda item: item[0]):
+        yield from _series_lines(metric, labels, series)
+
+
+def _series_lines(metric: Metric, labels: tuple[str, ...], series: RequestSeries) -> Iterator[str]:
+    # Prometheus wants each bucket to hold all that took no longer than its bound.
+    count = 0
+    for bound_ms, in_bucket in zip(names.DURATION_BUCKETS_MS, series.buckets, strict=False):
+        count += in_bucket
+        yield f"{metric.name}_bucket{_labels(metric, labels, [('le', f'{bound_ms / 1000:g}')])} {count}"
+    yield f"{metric.name}_bucket{_labels(metric, labels, [('le', '+Inf')])} {series.count}"
+    yield f"{metric.name}_sum{_labels(metric, labels)} {series.sum_us / 1e6:.6f}"
+    yield f"{metric.name}_count{_labels(metric, labels)} {series.count}"
+
+
+def _head_lines(metric: Metric) -> Iterator[str]:
+    yield f"# HELP {metric.name} {metric.help}"
+    yield f"# TYPE {metric.name} {metric.kind.value}"
+
+
+def _labels(metric: Metric, values: tuple[str, ...], more: Iterable[tuple[str, str]] = ()) -> str:
+    pairs = [*zip(metric.labels, values, strict=True), *more]
+    if not pairs:
+        return ""
+    return "{" + ",".join(f'{name}="{value.translate(_LABEL_ESCAPES)}"' for name, value in pairs) + "}"

@@ -1,0 +1,53 @@
+"""What a proxy's process tells of itself, for metrics. Asked every second, never on the path of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hyok.audit.log import AuditLog
+from hyok.metrics.registry import MetricsRegistry
+from hyok.metrics.report import CredentialBirth, MemberState, ProcessReport, ProcessState
+from hyok.proxy.health import HealthMonitor
+from hyok.proxy.keystores import KeyStoreDirectory
+
+
+class Reporter:
+    """Looks at the parts of a proxy."""
+
+    def __init__(
+        self,
+        *,
+        metrics: MetricsRegistry,
+        key_stores: KeyStoreDirectory,
+        health: HealthMonitor,
+        audit: AuditLog,
+        change_log_age_seconds: Callable[[], float],
+        fleet_size: Callable[[], int],
+    ) -> None:
+        self._metrics = metrics
+        self._key_stores = key_stores
+        self._health = health
+        self._audit = audit
+        self._change_log_age_seconds = change_log_age_seconds
+        self._fleet_size = fleet_size
+
+    def report(self) -> ProcessReport:
+        """Return what was counted since the last report, and how the parts are now."""
+        return ProcessReport(
+            self._metrics.take(),
+            ProcessState(
+                requests_in_flight=self._metrics.requests_in_flight,
+                change_log_age_seconds=self._change_log_age_seconds(),
+                is_audit_log_failing=self._audit.is_failing,
+                fleet_size=self._fleet_size(),
+                members=tuple(
+                    MemberState(manager, member.id, member.status.value.lower())
+                    for manager, member in self._health.known_members()
+                ),
+                credentials=tuple(
+                    CredentialBirth(key_store.name, credential.access_key_id, credential.created_at)
+                    for key_store in self._key_stores.all()
+                    for credential in key_store.credentials.values()
+                ),
+            ),
+        )

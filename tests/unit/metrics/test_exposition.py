@@ -1,0 +1,159 @@
+"""All metrics in the Prometheus text format."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from hyok.metrics import names
+from hyok.metrics.collection import Collection
+from hyok.metrics.exposition import Surroundings, render_metrics
+from hyok.metrics.report import (
+    Counts,
+    CredentialBirth,
+    FailureCount,
+    MemberState,
+    ProcessReport,
+    ProcessState,
+    RequestCount,
+)
+
+NOW = 1_764_000_000.0
+STATE = ProcessState(
+    requests_in_flight=2,
+    change_log_age_seconds=0.25,
+    is_audit_log_failing=False,
+    fleet_size=3,
+    members=(MemberState("hsm", "token-1", "active"),),
+    credentials=(CredentialBirth("dev", "HYOKA", NOW - 3 * 86_400),),
+)
+
+
+def requests(*, error: str = "", fast: int = 0, slow: int = 0) -> Counts:
+    buckets = (fast, *([0] * 8), slow)
+    return Counts((RequestCount("dev", "Encrypt", error, buckets, 4_000 * fast + 300_000 * slow),))
+
+
+def lines_of(collection: Collection) -> list[str]:
+    return render_metrics(collection, Surroundings(NOW, NOW + 10 * 86_400, "1.2.3")).decode().splitlines()
+
+
+def values_of(collection: Collection) -> dict[str, str]:
+    return dict(line.rsplit(" ", 1) for line in lines_of(collection) if not line.startswith("#"))
+
+
+def test_requests_are_a_counter_and_a_histogram() -> None:
+    collection = Collection()
+    collection.take(1, ProcessReport(requests(fast=1, slow=1), STATE))
+
+    lines = lines_of(collection)
+
+    labels = 'key_store="dev",operation="Encrypt",error=""'
+    start = lines.index("# TYPE hyok_proxy_requests_total counter") + 1
+    assert lines[start : start + 15] == [
+        f"hyok_proxy_requests_total{{{labels}}} 2",
+        "# HELP hyok_proxy_request_duration_seconds "
+        "Time from a request's first byte to its finished answer. AWS KMS gives up after 0.25 s.",
+        "# TYPE hyok_proxy_request_duration_seconds histogram",
+        *(
+            f'hyok_proxy_request_duration_seconds_bucket{{{labels},le="{bound}"}} 1'
+            for bound in ("0.005", "0.01", "0.025", "0.035", "0.05", "0.1", "0.15", "0.2", "0.25")
+        ),
+        f'hyok_proxy_request_duration_seconds_bucket{{{labels},le="+Inf"}} 2',
+        f"hyok_proxy_request_duration_seconds_sum{{{labels}}} 0.304000",
+        f"hyok_proxy_request_duration_seconds_count{{{labels}}} 2",
+    ]
+
+
+def test_counters_outlive_the_process_that_counted() -> None:
+    collection = Collection()
+    collection.take(1, ProcessReport(requests(fast=5), STATE))
+    collection.forget(1)
+    collection.take(2, ProcessReport(requests(fast=2), STATE))
+
+    values = values_of(collection)
+
+    assert values['hyok_proxy_requests_total{key_store="dev",operation="Encrypt",error=""}'] == "7"
+    assert values["hyok_proxy_workers"] == "1"
+
+
+def test_the_states_of_all_processes_are_put_together() -> None:
+    collection = Collection()
+    collection.take(1, ProcessReport(Counts(), STATE))
+    worse = msgspec.structs.replace(
+        STATE,
+        change_log_age_seconds=12.0,
+        is_audit_log_failing=True,
+        members=(MemberState("hsm", "token-1", "unavailable"),),
+    )
+    collection.take(2, ProcessReport(Counts(), worse))
+
+    values = values_of(collection)
+
+    assert values["hyok_proxy_workers"] == "2"
+    assert values["hyok_proxy_requests_in_flight"] == "4"
+    assert values["hyok_proxy_change_log_age_seconds"] == "12"
+    assert values["hyok_proxy_audit_log_failing"] == "1"
+    assert values["hyok_proxy_fleet_size"] == "3"
+    states = {
+        state: values[f'hyok_proxy_key_manager_state{{key_manager="hsm",member="token-1",state="{state}"}}']
+        for state in names.MEMBER_STATES
+    }
+    assert states == {"active": "0", "degraded": "0", "unavailable": "1"}
+
+
+def test_ages_are_told_in_days() -> None:
+    collection = Collection()
+    collection.take(1, ProcessReport(Counts(), STATE))
+
+    values = values_of(collection)
+
+    assert values["hyok_proxy_certificate_expiry_days"] == "10"
+    assert values['hyok_proxy_credential_age_days{key_store="dev",access_key_id="HYOKA"}'] == "3"
+
+
+def test_without_a_process_nothing_is_claimed_of_its_state() -> None:
+    values = values_of(Collection())
+    assert values.pop('hyok_build_info{version="1.2.3"}') == "1"
+    assert set(values) == {
+        "hyok_proxy_workers",
+        "hyok_proxy_requests_in_flight",
+        "hyok_proxy_certificate_expiry_days",
+    }
+
+
+def test_authentication_failures_are_counted_by_reason() -> None:
+    collection = Collection()
+    collection.take(1, ProcessReport(Counts((), (FailureCount("dev", "stale", 3),)), STATE))
+    assert values_of(collection)['hyok_proxy_authentication_failures_total{key_store="dev",reason="stale"}'] == "3"
+
+
+def test_series_are_rendered_in_a_stable_order() -> None:
+    collection = Collection()
+    for error in ("InternalException", "", "AccessDeniedException"):
+        collection.take(1, ProcessReport(requests(error=error, fast=1), STATE))
+
+    counters = [line for line in lines_of(collection) if "requests_total{" in line]
+    assert counters == sorted(counters)
+    assert len(counters) == 3
+
+
+def test_label_values_are_escaped() -> None:
+    collection = Collection()
+    counts = Counts((RequestCount('a"b\\c\nd', "Encrypt", "", (1, *([0] * 9)), 1),))
+    collection.take(1, ProcessReport(counts, STATE))
+    assert r'key_store="a\"b\\c\nd"' in "\n".join(lines_of(collection))
+
+
+def test_every_metric_is_rendered_with_its_labels_and_no_other() -> None:
+    collection = Collection()
+    counts = Counts(requests(fast=1).requests, (FailureCount("dev", "stale", 1),))
+    collection.take(1, ProcessReport(counts, STATE))
+
+    rendered: dict[str, set[str]] = {}
+    for series in values_of(collection):
+        name, _, labels = series.partition("{")
+        rendered[name] = set(re.findall(r'(\w+)="', labels)) - {"le"}
+
+    assert rendered == {name: set(metric.labels) for metric in names.ALL for name in metric.series_names}
