@@ -63,7 +63,7 @@ def _holds(constraints: GrantConstraints, context: Mapping[str, str]) -> bool:
     if constraints.context_equals is not None:
         return _folded(context) == _folded(constraints.context_equals)
     if constraints.context_subset is not None:
-        return _folded(constraints.context_subset) <= _folded(context)
+        return _is_part(constraints.context_subset, context)
     return True
 
 
@@ -78,10 +78,14 @@ def _is_within(child: Grant, parent: Grant) -> bool:
         return wanted.context_equals is not None and _folded(wanted.context_equals) == _folded(bound.context_equals)
     if bound.context_subset is not None:
         narrowest = wanted.context_equals if wanted.context_subset is None else wanted.context_subset
-        return narrowest is not None and _folded(bound.context_subset) <= _folded(narrowest)
+        return narrowest is not None and _is_part(bound.context_subset, narrowest)
     return True
 
 
-def _folded(context: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    """In grant constraints names have no case and values have (KMS API, GrantConstraints)."""
-    return frozenset((name.lower(), value) for name, value in context.items())
+def _is_part(part: Mapping[str, str], whole: Mapping[str, str]) -> bool:
+    return frozenset(_folded(part)) <= frozenset(_folded(whole))
+
+
+def _folded(context: Mapping[str, str]) -> list[tuple[str, str]]:
+    """In grant constraints names have no case and values have (KMS API, GrantConstraints). Sorted."""
+    return sorted((name.lower(), value) for name, value in context.items())

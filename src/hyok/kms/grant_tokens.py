@@ -27,19 +27,28 @@ class GrantTokens:
 
     def create(self, grant_id: str) -> str:
         """Return a fresh token of a grant."""
-        return base64.b64encode(self._safe.seal(bytes.fromhex(grant_id), _TABLE, _PURPOSE)).decode("ascii")
+        return _encode(self._safe.seal(bytes.fromhex(grant_id), _TABLE, _PURPOSE))
 
     def grant_id(self, token: str) -> str:
         """Return the id of the grant a token names, be it there or not. AwsError InvalidGrantTokenException."""
         try:
             sealed = base64.b64decode(token, validate=True)
-            return self._safe.open(sealed, _TABLE, _PURPOSE).reveal().hex()
+            grant_id = self._safe.open(sealed, _TABLE, _PURPOSE).reveal().hex()
         except (binascii.Error, ValueError, IntegrityError) as error:
-            raise AwsError(
-                "InvalidGrantTokenException", f"The grant token ({len(token)} characters) is not one of this KMS."
-            ) from error
+            raise _invalid(token) from error
+        if _encode(sealed) != token:  # Base64 has several texts for the same bytes, and we gave one of them
+            raise _invalid(token)
+        return grant_id
 
     def check(self, tokens: Sequence[str]) -> None:
         """Refuse a request that carries a token which this KMS never gave. AwsError InvalidGrantTokenException."""
         for token in tokens:
             self.grant_id(token)
+
+
+def _encode(sealed: bytes) -> str:
+    return base64.b64encode(sealed).decode("ascii")
+
+
+def _invalid(token: str) -> AwsError:
+    return AwsError("InvalidGrantTokenException", f"The grant token ({len(token)} characters) is not one of this KMS.")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import alias_arn
-from hyok.kms.values import Alias, KeyState
+from hyok.kms.values import Alias, AutomaticRotation, KeyState
 from tests.unit.kms.examples import EXTERNAL_KEY, ORDINARY_KEY
 from tests.unit.kms.running import ACCOUNT, OTHER_REGION, REGION
 
@@ -72,3 +72,29 @@ def test_a_moved_alias_belongs_to_its_new_key_only() -> None:
     assert filled.aliases_of(ORDINARY_KEY.key_id) == [alias("alias/b")]
     assert filled.aliases_of(EXTERNAL_KEY.key_id) == [moved]
     assert filled.alias_names(ACCOUNT, REGION) == ["alias/a", "alias/b"]
+
+
+def test_keys_are_due_when_their_date_has_come_and_until_they_change() -> None:
+    index = KeyIndex()
+    pending = replace(ORDINARY_KEY, state=KeyState.PENDING_DELETION, deletion_date=10.0)
+    rotating = replace(EXTERNAL_KEY, external_key=None, rotation=AutomaticRotation(90, 20.0))
+    for key in (pending, rotating):
+        index.put_key(key)
+    assert list(index.due_keys(9.9)) == []
+    assert list(index.due_keys(10.0)) == list(index.due_keys(10.0)) == [pending]
+    assert list(index.due_keys(30.0)) == [pending, rotating]
+    index.put_key(replace(pending, state=KeyState.DISABLED, deletion_date=None))
+    index.put_key(replace(rotating, rotation=AutomaticRotation(90, 40.0)))
+    assert list(index.due_keys(30.0)) == []
+    assert [key.key_id for key in index.due_keys(40.0)] == [rotating.key_id]
+    index.drop_key(index.due_keys(40.0)[0])
+    assert list(index.due_keys(50.0)) == []
+
+
+def test_a_disabled_key_is_not_due_and_an_enabled_one_at_once_if_its_date_has_passed() -> None:
+    index = KeyIndex()
+    key = replace(ORDINARY_KEY, state=KeyState.DISABLED, rotation=AutomaticRotation(90, 20.0))
+    index.put_key(key)
+    assert list(index.due_keys(100.0)) == []
+    index.put_key(replace(key, state=KeyState.ENABLED))
+    assert [key.key_id for key in index.due_keys(100.0)] == [key.key_id]

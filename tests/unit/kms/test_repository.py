@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +19,11 @@ from hyok.kms.repository import (
     insert_alias,
     insert_key,
     load_keys,
+    rotate_key,
     update_alias,
     update_key,
 )
-from hyok.kms.values import Alias, KeyState, KmsKey, Tag
+from hyok.kms.values import Alias, AutomaticRotation, KeyState, KmsKey, RotationType, Tag
 from hyok.storage.changes import ChangeKind, changes_since
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.errors import StorageError
@@ -143,3 +146,42 @@ def test_a_write_that_fails_leaves_nothing(storage: Storage) -> None:
     with storage.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(backing_keys)) == 1
     assert len(loaded(storage).keys) == 1
+
+
+def test_a_rotated_key_has_its_new_material_and_its_old(storage: Storage) -> None:
+    rotated = replace(KEY, backing_key=2, rotation=AutomaticRotation(90, 12.5))
+    second = BACKING_KEY._replace(number=2, created_at=6.0, rotation_type=RotationType.AUTOMATIC)
+    with storage.transaction() as connection:
+        rotate_key(connection, rotated, second, was=KEY, at=6.0)
+    assert loaded(storage) == StoredKeys((rotated,), (BACKING_KEY, second), (ALIAS,))
+
+
+def test_a_key_that_another_process_rotated_is_not_rotated_to_the_same_number(storage: Storage) -> None:
+    rotated = replace(KEY, backing_key=2)
+    with storage.transaction() as connection:
+        rotate_key(connection, rotated, BACKING_KEY._replace(number=2), was=KEY, at=6.0)
+    with pytest.raises(StorageError), storage.transaction() as connection:
+        rotate_key(connection, rotated, BACKING_KEY._replace(number=2), was=KEY, at=7.0)
+    with pytest.raises(StaleMemoryError), storage.transaction() as connection:
+        update_key(connection, replace(KEY, description="new"), was=KEY, at=7.0)
+
+
+def test_keys_of_a_storage_from_before_rotation_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    opened = open_storage(f"sqlite:///{file}", Side.KMS)
+    with opened.transaction() as connection:
+        insert_key(connection, KEY, BACKING_KEY)
+    opened.close()
+    with closing(sqlite3.connect(file)) as raw, raw:
+        for statement in (
+            "DROP TABLE grants",
+            "DROP TABLE principals",
+            "ALTER TABLE keys DROP COLUMN rotation_period_days",
+            "ALTER TABLE keys DROP COLUMN next_rotation_at",
+            "ALTER TABLE backing_keys DROP COLUMN rotation_type",
+            "UPDATE alembic_version SET version_num = 'kms_0001'",
+        ):
+            raw.execute(statement)
+    opened = open_storage(f"sqlite:///{file}", Side.KMS)
+    assert loaded(opened) == StoredKeys((KEY,), (BACKING_KEY,), ())
+    opened.close()
