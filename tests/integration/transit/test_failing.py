@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,14 +33,20 @@ from tests.integration.transit.managers import (
 from tests.integration.transit.relay import Relay, relaying
 from tests.integration.transit.servers import Server, running_server
 
-REQUEST_SECONDS = 0.25
+REQUEST_SECONDS = 0.5
 RECOVERY_SECONDS = 5.0
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
-    """A server that the test may break."""
-    with running_server(tmp_path) as server:
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that the tests of this module may break, but must mend again."""
+    with _prepared_server(tmp_path_factory.mktemp("own")) as server:
+        yield server
+
+
+@contextmanager
+def _prepared_server(directory: Path) -> Iterator[Server]:
+    with running_server(directory) as server:
         server.do("POST", "sys/mounts/transit", {"type": "transit"})
         server.do("POST", "sys/auth/approle", {"type": "approle"})
         yield server
@@ -111,7 +117,7 @@ def test_a_sealed_server_is_unavailable_and_serves_at_once_when_unsealed(own_ser
         ):
             own_server.seal()
             await asyncio.sleep(0.1)
-            assert set(await load.outcomes_during(1.5)) == {"UNAVAILABLE"}
+            assert set(await load.outcomes_during(0.7)) == {"UNAVAILABLE"}
             await asyncio.to_thread(own_server.unseal)
             await load.seconds_to_recover()
             assert set(await load.outcomes_during(0.3)) == {"right"}
@@ -128,7 +134,7 @@ def test_a_server_that_stands_still_is_timed_out_in_time_and_recovers(own_server
         ):
             with own_server.frozen():
                 await asyncio.sleep(0.1)
-                assert set(await load.outcomes_during(1.5)) == {"TIMED_OUT"}
+                assert set(await load.outcomes_during(0.8)) == {"TIMED_OUT"}
                 assert load.latest_seconds < REQUEST_SECONDS + 0.2
             await load.seconds_to_recover()
             await asyncio.sleep(0.3)
@@ -137,18 +143,19 @@ def test_a_server_that_stands_still_is_timed_out_in_time_and_recovers(own_server
     run(check())
 
 
-def test_a_server_that_is_gone_is_unavailable(own_server: Server) -> None:
-    async def check() -> None:
-        key = new_key(own_server)
+def test_a_server_that_is_gone_is_unavailable(tmp_path: Path) -> None:
+    async def check(server: Server) -> None:
+        key = new_key(server)
         async with (
-            managing(setup_of(own_server, least_login(own_server, [key]))) as manager,
+            managing(setup_of(server, least_login(server, [key]))) as manager,
             under_load(manager, key) as load,
         ):
-            own_server.kill()
+            server.kill()
             await asyncio.sleep(0.1)
-            assert set(await load.outcomes_during(0.5)) == {"UNAVAILABLE"}
+            assert set(await load.outcomes_during(0.3)) == {"UNAVAILABLE"}
 
-    run(check())
+    with _prepared_server(tmp_path) as server:
+        run(check(server))
 
 
 def test_a_revoked_token_is_replaced_without_a_failure(server: Server) -> None:
@@ -160,7 +167,7 @@ def test_a_revoked_token_is_replaced_without_a_failure(server: Server) -> None:
         async with managing(setup_of(server, login)) as manager, under_load(manager, key) as load:
             await asyncio.sleep(TRUSTED_SECONDS)  # for so long a refusal is taken to be the policy's
             server.do("POST", "auth/token/revoke", {"token": tokens[0]})
-            assert set(await load.outcomes_during(1.0)) == {"right"}
+            assert set(await load.outcomes_during(0.6)) == {"right"}
         assert next(given, None) is None
 
     run(check())
@@ -175,7 +182,7 @@ def test_connections_that_break_are_made_anew(server: Server) -> None:
                 for _ in range(5):
                     relay.cut()
                     await asyncio.sleep(0.1)
-                outcomes = await load.outcomes_during(0.5)
+                outcomes = await load.outcomes_during(0.3)
                 assert set(outcomes) == {"right"}
                 assert relay.connections > 5
 
@@ -190,11 +197,11 @@ def test_the_next_server_answers_when_one_is_gone_and_the_first_again_when_the_n
             async with managing(setup) as manager, under_load(manager, key) as load:
                 assert second.connections == 0
                 await first.end()
-                assert set(await load.outcomes_during(0.5)) == {"right"}
+                assert set(await load.outcomes_during(0.3)) == {"right"}
                 assert second.connections > 0
                 await first.begin()
                 await second.end()
-                assert set(await load.outcomes_during(0.5)) == {"right"}
+                assert set(await load.outcomes_during(0.3)) == {"right"}
                 await first.end()
                 await asyncio.sleep(0.1)
                 assert set(await load.outcomes_during(0.3)) == {"UNAVAILABLE"}
@@ -212,7 +219,7 @@ def test_a_server_that_swallows_requests_costs_those_under_way_and_no_more(serve
                 await asyncio.sleep(2 * REQUEST_SECONDS)
                 assert set(load.outcomes) == {"right", "TIMED_OUT"}
                 assert load.latest_seconds < REQUEST_SECONDS + 0.2
-                assert set(await load.outcomes_during(0.5)) == {"right"}
+                assert set(await load.outcomes_during(0.3)) == {"right"}
 
     run(check())
 
@@ -263,6 +270,7 @@ def test_a_sealed_server_is_unhealthy(own_server: Server) -> None:
             (member,) = await manager.check_health(soon())
             assert member.status is HealthStatus.UNAVAILABLE
             assert member.model.startswith("Transit 2")
+            own_server.unseal()
 
     run(check())
 

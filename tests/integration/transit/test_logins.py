@@ -15,6 +15,7 @@ from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyVersion
 from hyok.keymanagers.transit.manager import TransitKeyManager
 from hyok.keymanagers.transit.policy import least_privilege_policy
+from hyok.keymanagers.transit.session import RETRY_SECONDS
 from hyok.keymanagers.transit.setup import AppRoleLogin, CertificateLogin, KubernetesLogin, Login, TokenLogin
 from hyok.secret import Secret
 from hyok.transport.pem import PemSource
@@ -69,7 +70,7 @@ def test_a_token_from_a_file_is_used_and_read_again_once_it_is_refused(server: S
         async with managing(setup_of(server, TokenLogin(lambda: Secret(file.read_bytes())))) as manager:
             await _use(manager, key)
             file.write_text(new_token(server, [key], ttl="1h"))
-            await _use_for(2.5, manager, key)
+            await _use_for(1.4, manager, key)
 
     run(check())
 
@@ -80,7 +81,7 @@ def test_a_token_that_expired_and_is_all_there_is_makes_the_keys_unavailable(ser
         token = new_token(server, [key], ttl="1s", renewable=False)
         async with managing(setup_of(server, TokenLogin(lambda: Secret(token.encode())))) as manager:
             version, sealed = await seal(manager, key)
-            await asyncio.sleep(2.2)
+            await asyncio.sleep(1.4)
             assert await failure_of(manager.decrypt(version, sealed, AAD, soon())) is KeyManagerFailure.UNAVAILABLE
 
     run(check())
@@ -89,9 +90,9 @@ def test_a_token_that_expired_and_is_all_there_is_makes_the_keys_unavailable(ser
 def test_a_renewable_token_outlives_its_lease(server: Server) -> None:
     async def check() -> None:
         key = new_key(server)
-        token = new_token(server, [key], ttl="2s")
+        token = new_token(server, [key], ttl="1s")
         async with managing(setup_of(server, TokenLogin(lambda: Secret(token.encode())))) as manager:
-            await _use_for(4.5, manager, key)
+            await _use_for(2.3, manager, key)
 
     run(check())
 
@@ -101,7 +102,7 @@ def test_approle_logs_in_again_before_its_token_reaches_its_greatest_age(server:
         key = new_key(server)
         login = least_login(server, [key], token_ttl="1s", token_max_ttl="2s")
         async with managing(setup_of(server, login)) as manager:
-            await _use_for(4.0, manager, key)
+            await _use_for(2.6, manager, key)
 
     run(check())
 
@@ -135,7 +136,38 @@ def test_a_secret_that_cannot_be_read_makes_the_keys_unavailable_until_it_can(se
             with pytest.raises(KeyManagerError, match="it is not there"):
                 await manager.active_version(key, soon())
             is_there = True
+            await asyncio.sleep(RETRY_SECONDS)
             await _use(manager, key)
+
+    run(check())
+
+
+def test_a_login_that_fails_is_not_tried_again_with_each_request(server: Server) -> None:
+    async def check() -> None:
+        attempts = 0
+
+        def source() -> Secret:
+            nonlocal attempts
+            attempts += 1
+            return Secret(b"wrong-secret-id")
+
+        login = least_login(server, [new_key(server)])
+        async with managing(setup_of(server, login._replace(secret_id=source))) as manager:
+            for _ in range(50):
+                assert await failure_of(manager.active_version("k", soon())) is KeyManagerFailure.UNAVAILABLE
+                await asyncio.sleep(0.01)
+        assert attempts <= 2
+
+    run(check())
+
+
+@pytest.mark.parametrize("token", [b"s.two\nlines", b"", b"s.\xff", b"   "])
+def test_a_token_that_cannot_stand_in_a_header_is_not_sent(server: Server, token: bytes) -> None:
+    async def check() -> None:
+        async with managing(setup_of(server, TokenLogin(lambda: Secret(token)))) as manager:
+            with pytest.raises(KeyManagerError, match="not one line of ASCII text") as raised:
+                await manager.active_version("k", soon())
+            assert raised.value.failure is KeyManagerFailure.UNAVAILABLE
 
     run(check())
 
@@ -256,7 +288,7 @@ def test_a_policy_that_forbids_a_key_does_not_make_the_manager_log_in_again_and_
             return Secret(token.encode())
 
         async with managing(setup_of(server, TokenLogin(source))) as manager:
-            for _ in range(30):
+            for _ in range(24):
                 work = manager.active_version(other, deadline_in(5))
                 assert await failure_of(work) is KeyManagerFailure.UNAVAILABLE
                 await asyncio.sleep(0.05)

@@ -44,12 +44,15 @@ async def _adopt(client: TransitClient, token: str, deadline: Deadline) -> Token
 
 
 async def _fetch(source: SecretSource) -> str:
-    # In a thread, because it reads a file.
     try:
+        # In a thread, because it reads a file.
         secret = await asyncio.get_running_loop().run_in_executor(None, source)
-        return secret.reveal().decode("ascii").strip()
+        text = secret.reveal().decode("ascii").strip()
     except HyokError as error:
         raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, str(error)) from error
-    except UnicodeDecodeError as error:
-        detail = "what is to log in with is not ASCII text"
-        raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, detail) from error
+    except UnicodeDecodeError:
+        text = ""
+    if not text.isprintable() or not text:  # a line feed has no place in a header
+        detail = "what is to log in with is not one line of ASCII text"
+        raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, detail)
+    return text

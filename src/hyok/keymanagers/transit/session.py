@@ -19,7 +19,10 @@ from hyok.secret import Secret
 LOGIN_SECONDS: Final = 10.0
 """For a login, renewal or look-up, which serves many requests and is bound to the deadline of none."""
 RETRY_SECONDS: Final = 1.0
-"""After a login or renewal that failed."""
+"""After a renewal or a first login that failed."""
+LONGEST_RETRY_SECONDS: Final = 4.0
+"""After logins that failed one after the other, each twice as long as before. Requests meanwhile fail at once: a wrong
+secret at the rate of requests would fill the server's audit log and lock the role out."""
 TRUSTED_SECONDS: Final = 1.0
 """How long after a look-up, or a login, a refusal is taken to be about the policy and not about the token."""
 _RENEWED_AT: Final = 2 / 3
@@ -56,6 +59,9 @@ class Session:
         self._login = login
         self._token: Token | None = None
         self._proven_at = 0.0
+        self._failure: KeyManagerError | None = None
+        self._retry_seconds = RETRY_SECONDS
+        self._retry_at = 0.0
         self._is_changed = asyncio.Event()
         self._reported = ""
         self._logging_in = SharedWork(tasks, self._log_in)
@@ -66,6 +72,8 @@ class Session:
         token = self._token
         if token is not None and monotonic() < token.expires_at:
             return token
+        if self._failure is not None and monotonic() < self._retry_at:
+            raise KeyManagerError(self._failure.failure, self._failure.detail)
         return await self._logging_in.result(deadline)
 
     async def replace(self, refused: Token, deadline: Deadline) -> Token | None:
@@ -88,7 +96,7 @@ class Session:
                     await self._renew(token)
             except KeyManagerError as error:
                 self._report(error.detail)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(max(RETRY_SECONDS, self._retry_at - monotonic()))
 
     async def _is_due(self, token: Token) -> bool:
         """Wait until it is time to renew the token; False if there is another one before that."""
@@ -117,7 +125,15 @@ class Session:
         self._take(_token_of(lease))
 
     async def _log_in(self) -> Token:
-        lease = await log_in(self._client, self._login, deadline_in(LOGIN_SECONDS))
+        try:
+            lease = await log_in(self._client, self._login, deadline_in(LOGIN_SECONDS))
+        except KeyManagerError as error:
+            self._failure = error
+            self._retry_at = monotonic() + self._retry_seconds
+            self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
+            raise
+        self._failure = None
+        self._retry_seconds = RETRY_SECONDS
         token = _token_of(lease)
         self._proven_at = monotonic()
         self._take(token)
