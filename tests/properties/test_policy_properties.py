@@ -160,17 +160,33 @@ def test_a_document_with_a_piece_cut_out_is_a_policy_or_faulty_at_a_place_of_it(
     drawn = draw_policies(source)
     text = json.dumps(drawn.documents["p"], indent=1)
     start = source.randrange(len(text))
-    cut = text[:start] + text[start + source.randint(1, 30) :]
-    fault = fault_of(cut, drawn.dialect)
-    if fault:
-        lines = cut.split("\n")
-        assert 1 <= fault.line <= len(lines)
-        assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1
+    refuse_or_decide(text[:start] + text[start + source.randint(1, 30) :], drawn.dialect, source)
 
 
-def fault_of(text: str, dialect: Dialect) -> PolicyError | None:
+@widely
+@given(seeds, json_values)
+def test_a_document_with_another_value_somewhere_is_a_policy_or_faulty_at_a_place_of_it(seed: int, value: Any) -> None:
+    source = Random(seed)
+    drawn = draw_policies(source)
+    document = drawn.documents["p"]
+    place: Any = document
+    while True:
+        key = source.choice(list(place) if isinstance(place, dict) else range(len(place)))
+        if source.random() < 0.4 or not isinstance(place[key], dict | list) or not place[key]:
+            break
+        place = place[key]
+    place[key] = source.choice(("", "*", "arn:aws:iam::1*:role/x", "${x", "kms:*", ["a", 7], {"AWS": "*"}, value))
+    refuse_or_decide(json.dumps(document, indent=1), drawn.dialect, source)
+
+
+def refuse_or_decide(text: str, dialect: Dialect, source: Random) -> None:
+    """Read a document; it is refused at a place that it has, or decides as it explains."""
     try:
-        parse_policy(text, dialect)
+        policies = compile_policies({"p": parse_policy(text, dialect)})
     except PolicyError as error:
-        return error
-    return None
+        lines = text.split("\n")
+        assert 1 <= error.line <= len(lines)  # noqa: PT017  # both outcomes are right, each in its way
+        assert 1 <= error.column <= len(lines[error.line - 1]) + 1  # noqa: PT017  # likewise
+    else:
+        request = as_request(draw_request(source))
+        assert explain(policies, request).decision == policies.decide(request)
