@@ -60,7 +60,10 @@ def create(keystore: str, secret_file: Path | None, output: OutputFormat) -> Non
 @configuration_option
 @output_option
 def list_command(keystore: str, output: OutputFormat) -> None:
-    """List a key store's credentials, never a secret."""
+    """List a key store's credentials, never a secret: also when each was last used, and how often.
+
+    Running proxies write down uses every few seconds.
+    """
     from hyok.administration.credentials import list_credentials
 
     with opened_holder() as holder:
@@ -70,13 +73,15 @@ def list_command(keystore: str, output: OutputFormat) -> None:
             print_document({"credentials": [_document(each) for each in credentials]})
         case OutputFormat.TEXT:
             print_table(
-                ["ACCESS KEY ID", "STATE", "CREATED", "RETIRED"],
+                ["ACCESS KEY ID", "STATE", "CREATED", "RETIRED", "LAST USED", "USES"],
                 [
                     [
                         each.access_key_id,
                         _state(each),
                         format_time(each.created_at) or "",
                         format_time(each.retired_at) or "",
+                        format_time(each.last_used_at) or "never",
+                        str(each.use_count),
                     ]
                     for each in credentials
                 ],
@@ -145,4 +150,6 @@ def _document(credential: Credential) -> dict[str, object]:
         "state": _state(credential),
         "created_at": format_time(credential.created_at),
         "retired_at": format_time(credential.retired_at),
+        "last_used_at": format_time(credential.last_used_at),
+        "use_count": credential.use_count,
     }

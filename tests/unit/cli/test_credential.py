@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,21 @@ def test_what_takes_access_away_says_so_and_needs_a_yes(store: Hyok, command: st
 @pytest.mark.parametrize("command", ["retire", "delete"])
 def test_one_that_is_not_there_is_status_1(store: Hyok, command: str) -> None:
     assert store("credential", command, "HYOKNONE", "--yes").status == 1
+
+
+def test_the_list_says_when_a_credential_was_last_used_and_how_often(store: Hyok, tmp_path: Path) -> None:
+    used, unused = create(store)["access_key_id"], create(store)["access_key_id"]
+    (database,) = tmp_path.rglob("*.db")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(
+            "UPDATE credentials SET use_count = 1800, last_used_at = 1764000000.5 WHERE access_key_id = ?", [used]
+        )
+
+    rows = {line.split()[0]: line.split() for line in store("credential", "list", "main").out.splitlines()}
+    assert rows[used][-2:] == ["2025-11-24T16:00:00Z", "1800"]
+    assert rows[unused][-2:] == ["never", "0"]
+    listed = json.loads(store("credential", "list", "main", "--output", "json").out)["credentials"]
+    assert {each["access_key_id"]: (each["last_used_at"], each["use_count"]) for each in listed} == {
+        used: ("2025-11-24T16:00:00Z", 1800),
+        unused: (None, 0),
+    }

@@ -17,6 +17,8 @@ from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.xks.errors import XksErrorName
 from tests.unit.proxy.managers import DefectiveManager, FailingManager, WaitingManager
 from tests.unit.proxy.stage import (
+    ALPHA_SECOND_SIGNER,
+    ALPHA_SIGNER,
     BETA_SIGNER,
     DECRYPT_ONLY_KEY,
     DISABLED_KEY,
@@ -266,3 +268,14 @@ def test_a_request_that_is_not_authentic_takes_nothing_of_the_quota(stage: Stage
 
     assert stage.ask(encrypt_request(signer=BETA_SIGNER)).status == 401
     assert stage.ask(encrypt_request()).status == 200
+
+
+def test_each_authentic_request_is_noted_as_a_use_of_its_credential(stage: Stage) -> None:
+    stage.ask(encrypt_request(signer=ALPHA_SECOND_SIGNER))
+    stage.ask(encrypt_request(signer=BETA_SIGNER))
+    stage.ask(encrypt_request(key_id=DISABLED_KEY))
+
+    assert stage.uses == [
+        (ALPHA_SECOND_SIGNER.access_key_id, stage.clock.time),
+        (ALPHA_SIGNER.access_key_id, stage.clock.time),
+    ]
