@@ -20,6 +20,8 @@ from tests.integration.spec.wire import WireClient
 
 HYOK = Path(sys.executable).with_name("hyok")
 START_SECONDS = 30.0
+ClientCertificate = tuple[Path, Path]
+"""The files of a certificate and of its private key."""
 
 
 class RunningProxy(NamedTuple):
@@ -31,6 +33,10 @@ class RunningProxy(NamedTuple):
     credential: Credential
     uri_path: str
     key_id: str
+    authorities: Path
+    """Of the CA that signed the server's certificate."""
+    client_certificate: ClientCertificate | None
+    """What clients show; None where they need none."""
 
     def hyok(self, *arguments: str) -> Any:
         """Run a command and return what it prints as JSON."""
@@ -46,14 +52,12 @@ class RunningProxy(NamedTuple):
         with open_holder(load_configuration(self.directory / "hyok.toml", {})) as holder:
             yield holder
 
-    @property
-    def authorities(self) -> Path:
-        """The file of the CA that signed the server's certificate."""
-        return self.directory / "tls/ca.pem"
-
     def trust(self) -> ssl.SSLContext:
-        """Return a client's context that trusts the server."""
-        return ssl.create_default_context(cafile=str(self.authorities))
+        """Return a client's context that trusts the server and shows what it wants to see."""
+        context = ssl.create_default_context(cafile=str(self.authorities))
+        if self.client_certificate is not None:
+            context.load_cert_chain(*self.client_certificate)
+        return context
 
     @contextmanager
     def connect(self, *, credential: Credential | None = None, uri_path: str | None = None) -> Iterator[WireClient]:
@@ -76,8 +80,17 @@ class RunningProxy(NamedTuple):
 
 
 @contextmanager
-def running_proxy(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[RunningProxy]:
-    """Make a start in `directory` and serve it until the block ends; `settings` are `HYOK__…` variables."""
+def running_proxy(
+    directory: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    authorities: Path | None = None,
+    client_certificate: ClientCertificate | None = None,
+) -> Iterator[RunningProxy]:
+    """Make a start in `directory` and serve it until the block ends; `settings` are `HYOK__…` variables.
+
+    `authorities` is whom clients trust, unless it is the CA that `hyok init` makes.
+    """
     start = hyok("init", str(directory), "--output", "json")
     port = free_port()
     environment = {**os.environ, "HYOK__PROXY__LISTEN": f"127.0.0.1:{port}", **(settings or {})}
@@ -87,7 +100,17 @@ def running_proxy(directory: Path, settings: Mapping[str, str] | None = None) ->
     try:
         await_port(port, process)  # the parent listens before its workers serve
         pair = Credential(start["credential"]["access_key_id"], start["credential"]["secret_access_key"])
-        running = RunningProxy(directory, process, port, pair, start["keystore"]["uri_path"], start["external_key_id"])
+        uri_path, key_id = start["keystore"]["uri_path"], start["external_key_id"]
+        running = RunningProxy(
+            directory,
+            process,
+            port,
+            pair,
+            uri_path,
+            key_id,
+            authorities or directory / "tls/ca.pem",
+            client_certificate,
+        )
         with running.connect() as client:
             client.connection.timeout = START_SECONDS
             assert client.send("GET", "/ping", b"", {}).status == 200
