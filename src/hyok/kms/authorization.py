@@ -50,7 +50,8 @@ ACCOUNT_OPERATIONS: Final = frozenset(
 )
 """The operations whose right is asked for once, on everything in the account: no key policy has a say."""
 
-_REMEMBERED_AT_MOST: Final = 16_384
+_REMEMBERED_AT_MOST: Final = 131_072
+"""Pairs of key and principal by action: more than the keys that an account may have, at some 250 bytes."""
 _EVERYTHING: Final = "*"
 _NO_INPUT: Final[Input] = {}
 

@@ -12,8 +12,9 @@ from hyok.kms.inner_layer import BACKING_KEY_BYTES
 from hyok.kms.values import KmsKey, RotationType
 from hyok.secret import Secret
 
-OPENED_AT_MOST: Final = 4096
-"""How many backing keys are kept opened; opening one again costs a few microseconds."""
+OPENED_AT_MOST: Final = 131_072
+"""How many backing keys are kept opened, at some 250 bytes: more than the keys that an account may have. Opening one
+again costs some microseconds."""
 
 FIRST_NUMBER: Final = 1
 
@@ -76,7 +77,7 @@ class BackingKeys:
             return None
         material = self._safe.open(backing_key.sealed_material, *_place(key, number))
         if len(self._opened) >= OPENED_AT_MOST:
-            self._opened.pop(next(iter(self._opened)))
+            self._opened.clear()
         self._opened[key.key_id, number] = material
         return material
 
