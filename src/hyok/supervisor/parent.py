@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Final
 
 from hyok.assembly import check_proxy_tls, proxy_addresses, proxy_tls_references, unlock_side
 from hyok.config.configuration import Configuration, load_configuration
@@ -23,6 +24,7 @@ from hyok.supervisor.systemd import Notifier, inherited_listeners
 from hyok.transport.serving import Endpoint, serve
 from hyok.transport.sockets import Address, address_of, listen
 
+_METRICS: Final = "metrics"
 _log = logging.getLogger("hyok")
 
 
@@ -40,16 +42,21 @@ def supervise(configuration: Configuration, *, worker_command: Sequence[str], ti
     safe_key = unlock_side(holder.storage, holder.root_key, Side.HOLDER)
     # 3. The sockets that all workers share.
     listeners = _open_listeners(configuration, os.environ)
+    metrics = listeners.pop(_METRICS, [])  # its own: it alone knows of all workers
     launcher = Launcher(worker_command, safe_key=safe_key, listeners=listeners, environment=os.environ)
     # 4. Workers.
     try:
-        asyncio.run(_supervise(generation, launcher, listeners, times or Times()))
+        asyncio.run(_supervise(generation, launcher, listeners, metrics, times or Times()))
     finally:
         launcher.close()
 
 
 async def _supervise(
-    generation: Generation, launcher: Launcher, listeners: Mapping[str, Sequence[socket.socket]], times: Times
+    generation: Generation,
+    launcher: Launcher,
+    listeners: Mapping[str, Sequence[socket.socket]],
+    metrics: Sequence[socket.socket],
+    times: Times,
 ) -> None:
     file = generation.configuration.file
     supervisor = Supervisor(
@@ -66,17 +73,16 @@ async def _supervise(
     )
     watch = asyncio.create_task(files.watch(lambda: supervisor.command(Command.RENEW_TLS)))
     try:
-        async with _metrics_served(supervisor):
+        async with _metrics_served(supervisor, metrics):
             await supervisor.run()
     finally:
         watch.cancel()
 
 
 @asynccontextmanager
-async def _metrics_served(supervisor: Supervisor) -> AsyncIterator[None]:
+async def _metrics_served(supervisor: Supervisor, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
     """Answer Prometheus for the length of the block, if it is configured."""
-    settings = supervisor.generation.configuration.metrics
-    if settings is None:
+    if not listeners:
         yield
         return
 
@@ -84,15 +90,17 @@ async def _metrics_served(supervisor: Supervisor) -> AsyncIterator[None]:
         expires_at = supervisor.generation.tls.state.expires_at
         return render_metrics(supervisor.collection, Surroundings(time.time(), expires_at, version("hyok")))
 
-    address = Address(settings.listen.host, settings.listen.port)
-    async with serve([Endpoint("metrics", address, MetricsService(render), tls=None)]) as running:
-        _log.info("metrics serves on %s", running.address("metrics"))
+    endpoint = Endpoint(_METRICS, address_of(listeners[0]), MetricsService(render), tls=None)
+    async with serve([endpoint], listeners={_METRICS: listeners}) as running:
+        _log.info("metrics serves on %s", running.address(_METRICS))
         yield
 
 
 def _open_listeners(configuration: Configuration, environment: Mapping[str, str]) -> dict[str, list[socket.socket]]:
     """Take the sockets that systemd has opened, and open the others."""
-    addresses = proxy_addresses(configuration.require_proxy())
+    addresses = dict(proxy_addresses(configuration.require_proxy()))
+    if configuration.metrics is not None:
+        addresses[_METRICS] = Address(configuration.metrics.listen.host, configuration.metrics.listen.port)
     inherited = inherited_listeners(environment, addresses.keys())
     return {name: inherited.get(name) or [listen(address)] for name, address in addresses.items()}
 

@@ -50,15 +50,16 @@ def inherited_listeners(environment: Mapping[str, str], names: Collection[str]) 
         return {}
     count = int(environment.get("LISTEN_FDS", "0"))
     given = environment.get("LISTEN_FDNAMES", "").split(":")
+    passed = [given[index] if index < len(given) else "" for index in range(count)]
+    unknown = next((name for name in passed if name not in names), None)
+    if unknown is not None:
+        raise OperatorError(
+            f"systemd passed a socket named {unknown!r}; set FileDescriptorName= in its .socket unit to one of: "
+            f"{', '.join(sorted(names))}"
+        )
     listeners: dict[str, list[socket.socket]] = {}
-    for index in range(count):
-        name = given[index] if index < len(given) else ""
-        if name not in names:
-            raise OperatorError(
-                f"systemd passed a socket named {name!r}; set FileDescriptorName= in its .socket unit to one of: "
-                f"{', '.join(sorted(names))}"
-            )
-        listeners.setdefault(name, []).append(_take(_FIRST_DESCRIPTOR + index, name))
+    for descriptor, name in enumerate(passed, start=_FIRST_DESCRIPTOR):
+        listeners.setdefault(name, []).append(_take(descriptor, name))
     return listeners
 
 
@@ -67,6 +68,7 @@ def _take(descriptor: int, name: str) -> socket.socket:
     taken = socket.socket(fileno=descriptor)
     is_tcp = taken.family in (socket.AF_INET, socket.AF_INET6) and taken.type == socket.SOCK_STREAM
     if not is_tcp or not taken.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        taken.close()
         raise OperatorError(f"the socket named {name!r} that systemd passed is no listening TCP socket")
     taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     taken.setblocking(False)

@@ -33,9 +33,11 @@ def pair(first_start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     start = first_start.moved(shutil.copytree(first_start.directory, tmp_path_factory.mktemp("pair") / "start"))
     with running_proxy(
         start,
-        HYOK__ROOT_KEY__SOURCE="env:ROOT_FOR_THE_PARENT",
-        ROOT_FOR_THE_PARENT=(start.directory / "root.key").read_text(),
-        NOTIFY_SOCKET="/nowhere",
+        environment={
+            "HYOK__ROOT_KEY__SOURCE": "env:ROOT_FOR_THE_PARENT",
+            "ROOT_FOR_THE_PARENT": (start.directory / "root.key").read_text(),
+            "NOTIFY_SOCKET": "/nowhere",
+        },
     ) as proxy:
         assert proxy.port
         yield Pair(start, proxy)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,7 +123,7 @@ class ProxyProcess:
         """Return where an endpoint serves, once it does."""
         words = f"{endpoint} serves on "
         await_true(lambda: self.has_said(words) or self.process.poll() is not None)
-        assert self.has_said(words), self.messages or self.other_lines
+        assert self.has_said(words), (self.messages, self.other_lines)
         return int(next(message for message in self.messages if message.startswith(words)).rpartition(":")[2])
 
     def has_said(self, words: str) -> bool:
@@ -165,12 +165,15 @@ class ProxyProcess:
 def running_proxy(
     start: Start,
     *,
+    environment: Mapping[str, str] | None = None,
     command: Sequence[str] = (*HYOK, "proxy", "serve"),
     pass_fds: Sequence[int] = (),
-    **environment: str,
+    **settings: str | int,
 ) -> Iterator[ProxyProcess]:
-    """Run the proxy on a free port; at the end it stops if it still runs."""
-    variables = {"HYOK__PROXY__LISTEN": "127.0.0.1:0"} | environment
+    """Run the proxy on a free port, with these settings of [proxy]; at the end it stops if it still runs."""
+    variables = {"HYOK__PROXY__LISTEN": "127.0.0.1:0"}
+    variables |= {f"HYOK__PROXY__{name.upper()}": str(value) for name, value in settings.items()}
+    variables |= environment or {}
     with subprocess.Popen(
         command,
         cwd=start.directory,
@@ -222,6 +225,10 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """Ask no more."""
         self._over.set()
         self._thread.join(timeout=PATIENCE_SECONDS)
         assert not self._thread.is_alive()

@@ -181,7 +181,7 @@ def test_client_authorities_are_replaced_as_well(start: Start, tmp_path: Path) -
     file = start.directory / "hyok.toml"
     file.write_text(file.read_text().replace("[audit]\nauthorities", "[proxy.client_certificates]\nauthorities"))
     versions = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
-    with running_proxy(start, HYOK__PROXY__WORKERS="1") as proxy:
+    with running_proxy(start, workers=1) as proxy:
         port = proxy.port
         assert [is_let_in(name, version, port) for name in pairs for version in versions] == [True, True, False, False]
         second.cert_pem.write_to_path(str(clients))

@@ -22,7 +22,7 @@ def test_a_stop_answers_what_was_accepted_and_ends_with_status_0(start: Start) -
 
 
 def test_asked_twice_it_ends_at_once(start: Start) -> None:
-    with running_proxy(start, HYOK__PROXY__WORKERS="1") as proxy:
+    with running_proxy(start, workers=1) as proxy:
         with socket.create_connection(("127.0.0.1", proxy.port)):
             proxy.send(signal.SIGINT)
             proxy.await_message("proxy stops")
