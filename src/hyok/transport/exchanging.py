@@ -49,6 +49,9 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._received_bytes = 0
         self._was_answered = False
+        self._loss: TransportError | UnansweredError = UnansweredError("closed while it was idle")
+        self.peer_certificate: bytes | None = None
+        """The server's certificate in DER; None without TLS."""
         self.idle_since = 0.0
         """When the last answer was complete, in `time.monotonic` seconds."""
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -59,8 +62,10 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         Runs outside a task as well. If it does not end with an answer the connection is cut.
         """
         transport = self._transport
+        if transport is not None and transport.is_closing() and not self._was_answered:
+            await self._wait_for_loss(deadline)
         if transport is None or transport.is_closing():
-            raise UnansweredError("closed while it was idle")
+            raise self._loss
         waiter: asyncio.Future[A] = self._loop.create_future()
         self._waiter = waiter
         timer = None
@@ -132,6 +137,9 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
     def connection_made(self: Self, transport: asyncio.BaseTransport) -> None:
         """Be ready."""
         self._transport = cast("asyncio.Transport", transport)
+        if self.ssl_object is not None:
+            # Now: once the server has ended the session, OpenSSL gives it no more.
+            self.peer_certificate = self.ssl_object.getpeercert(binary_form=True)
         self._owner.welcome(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -158,11 +166,18 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         """Tell who waits."""
         if self._waiter is not None:
             self._end_exchange(self._why_lost(exc))
+        elif not self._was_answered:
+            self._loss = self._why_lost(exc)
         self._transport = None
         self._owner.forget(self)
         self.closed.set_result(None)
 
     # Helpers, in order of use.
+
+    async def _wait_for_loss(self, deadline: Deadline) -> None:
+        # The server has closed right after the handshake, and `connection_lost` is about to be told why.
+        timeout = None if deadline == NO_DEADLINE else max(0.0, remaining_seconds(deadline))
+        await asyncio.wait((self.closed,), timeout=timeout)
 
     def _why_lost(self, exc: Exception | None) -> TransportError | UnansweredError:
         if self._received_bytes:

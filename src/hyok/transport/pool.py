@@ -144,8 +144,7 @@ class ConnectionPool(Generic[A]):
         finally:
             self._connecting -= 1
             self._wake_one()
-        if connection.ssl_object is not None:
-            self.peer_certificate = connection.ssl_object.getpeercert(binary_form=True)
+        self.peer_certificate = connection.peer_certificate
         return connection
 
     async def _wait_for_turn(self, deadline: Deadline) -> None:

@@ -344,6 +344,23 @@ def test_a_server_that_does_not_let_our_certificate_in_is_a_failure_of_tls(
     run_briefly(scenario)
 
 
+def test_a_refusal_that_is_there_before_the_request_is_a_failure_of_tls_too() -> None:
+    async def scenario() -> None:
+        tls = client_context(authority_source(AUTHORITY)).context
+        mutual = ClientCertificates(authority_source(AUTHORITY), frozenset({"kms"}))
+        async with (
+            serving(ScriptedService(echo), tls=server_context(SERVER, mutual).context) as address,
+            pooling(address, tls=tls) as pool,
+        ):
+            connection = await pool._pool._connect(NO_DEADLINE)  # what `exchange` does first
+            await asyncio.wait_for(connection.closed, 5)
+            with pytest.raises(TransportError, match="CERTIFICATE_REQUIRED") as raised:
+                await connection.exchange(b"GET / HTTP/1.1\r\n\r\n", NO_DEADLINE)
+            assert raised.value.failure is TransportFailure.NO_TLS
+
+    run_briefly(scenario)
+
+
 def test_later_connections_take_up_the_tls_session_and_the_certificate_is_there_to_look_at() -> None:
     async def scenario() -> None:
         service = ScriptedService(echo)

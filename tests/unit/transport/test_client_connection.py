@@ -207,6 +207,26 @@ def test_a_tls_alert_in_place_of_an_answer_is_a_failure_of_tls() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("is_closing", [False, True])
+def test_an_alert_that_comes_before_the_first_request_is_a_failure_of_tls(*, is_closing: bool) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        connection = ClientConnection(Owner(), loop=loop, answer_bytes=1000)
+        transport = RecordingTransport(connection)
+        connection.connection_made(transport)
+        alert = ssl.SSLError(1, "alert certificate required")
+        if is_closing:  # the loop is about to say why
+            transport.is_aborted = True
+            loop.call_later(0.01, connection.connection_lost, alert)
+        else:
+            connection.connection_lost(alert)
+        with pytest.raises(TransportError) as raised:
+            await connection.exchange(b"request", deadline_in(5))
+        assert raised.value.failure is TransportFailure.NO_TLS
+
+    play(scenario)
+
+
 def test_the_deadline_ends_an_exchange_and_cuts_the_connection() -> None:
     async def scenario() -> None:
         scene = Scene(deadline_in(0.02))
