@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmarks import data_keys, proxy_encrypt, transit
+from benchmarks import data_keys, policy_decisions, proxy_encrypt, transit
 
 
 def _show_proxy_encrypt(*, quick: bool) -> dict[str, Any]:
@@ -63,7 +63,28 @@ def _show_transit(*, quick: bool) -> dict[str, Any]:
     return {name: one._asdict() for name, one in zip(found._fields, found, strict=True)}
 
 
-BENCHMARKS = {"proxy-encrypt": _show_proxy_encrypt, "data-keys": _show_data_keys, "transit": _show_transit}
+def _show_policy_decisions(*, quick: bool) -> dict[str, Any]:
+    found = policy_decisions.measure(rounds=5 if quick else 30)
+    click.echo("\npolicies: 20 of 10 statements each, every request of another caller for another key; CPU µs")
+    for name, microseconds in (
+        ("a decision", found.decide),
+        ("a decision from memory", found.remembered),
+        ("a decision, 200 statements left to one condition", found.decide_by_condition),
+        ("a decision, hour and address asked by 20 of 200", found.decide_by_hour_and_address),
+        ("a decision by one key policy", found.decide_key_policy),
+        ("parsing one policy", found.parse_policy),
+        ("compiling one policy", found.compile_policy),
+    ):
+        click.echo(f"  {name:50}{microseconds:8.2f}")
+    return found._asdict()
+
+
+BENCHMARKS = {
+    "proxy-encrypt": _show_proxy_encrypt,
+    "data-keys": _show_data_keys,
+    "policy-decisions": _show_policy_decisions,
+    "transit": _show_transit,
+}
 
 
 @click.command()
