@@ -65,32 +65,56 @@ class CompiledPolicies:
         """Decide on a request, and tell whether the decision may be remembered."""
         satisfied, by_account = self._index.find(request)
         is_lasting = not satisfied & self._volatile
-        denying = self._first_that_holds(satisfied & self._denies, request)
+        remainder = _Remainder(self._index, self.statements, request)
+        denying = remainder.first_that_holds(satisfied & self._denies)
         if denying >= 0:
             return Judgement(self._decisions[denying], is_lasting)
         allows = satisfied & self._allows
-        allowing = self._first_that_holds(allows & ~by_account, request)
+        allowing = remainder.first_that_holds(allows & ~by_account)
         if allowing >= 0:
             return Judgement(self._decisions[allowing], is_lasting)
-        delegating = self._first_that_holds(allows & by_account, request)
+        delegating = remainder.first_that_holds(allows & by_account)
         return Judgement(NOT_ALLOWED if delegating < 0 else self._delegated[delegating], is_lasting)
 
-    def _first_that_holds(self, candidates: int, request: Request) -> int:
+
+class _Remainder:
+    """What the index leaves to test for one request. A test that several statements have is made once."""
+
+    __slots__ = ("_failed", "_index", "_passed", "_request", "_statements")
+
+    def __init__(self, index: StatementIndex, statements: tuple[CompiledStatement, ...], request: Request) -> None:
+        self._index = index
+        self._statements = statements
+        self._request = request
+        self._passed = self._failed = 0
+
+    def first_that_holds(self, candidates: int) -> int:
         """Return the place of the first candidate whose remaining tests hold too, or -1."""
         while candidates:
             lowest = candidates & -candidates
             place = lowest.bit_length() - 1
-            if self._holds(place, request):
+            tests = self._index.rests[place]
+            if not tests & self._failed and self._passes(tests & ~self._passed) and self._is_about_resource(place):
                 return place
             candidates ^= lowest
         return -1
 
-    def _holds(self, place: int, request: Request) -> bool:
-        resources = self.statements[place].resources
-        if resources and resources.templates and not is_chosen(resources, request.resource, request.context):
-            return False
-        context = request.context
-        return all(is_met(context) for is_met in self._index.rests[place])
+    def _passes(self, tests: int) -> bool:
+        while tests:
+            lowest = tests & -tests
+            if not self._index.tests[lowest.bit_length() - 1](self._request.context):
+                self._failed |= lowest
+                return False
+            self._passed |= lowest
+            tests ^= lowest
+        return True
+
+    def _is_about_resource(self, place: int) -> bool:
+        """Test a resource with variables, which is not in the index."""
+        resources = self._statements[place].resources
+        if resources is None or not resources.templates:
+            return True
+        return is_chosen(resources, self._request.resource, self._request.context)
 
 
 def compile_policies(policies: Mapping[str, Policy]) -> CompiledPolicies:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from hyok.policy.document import Condition
 from hyok.policy.matching import TextPattern, compile_arn, compile_text
-from hyok.policy.operators import Family, Operator, Qualifier
+from hyok.policy.operators import ConditionOperator, Family, Operator, Qualifier
 from hyok.policy.patterns import FixedPattern, Pattern, fixed, parse_pattern, resolve, split_arn, variables_of
 from hyok.policy.scalars import (
     address_of,
@@ -26,7 +26,7 @@ from hyok.policy.scalars import (
     parse_network,
     parse_number,
 )
-from hyok.policy.values import Context, Scalar, scalars_of, text_of
+from hyok.policy.values import Context, Scalar, Value, text_of
 
 Matches = Callable[[Scalar], bool]
 """Tells whether one value of the request matches any of the policy's."""
@@ -41,6 +41,7 @@ _WrittenT = TypeVar("_WrittenT")
 class CompiledCondition(NamedTuple):
     """A condition that can be tested."""
 
+    condition: Condition
     is_met: IsMet
     keys: frozenset[str]
     """The condition keys it looks at, in lower case."""
@@ -54,18 +55,20 @@ def compile_condition(condition: Condition, *, has_variables: bool) -> CompiledC
     operator = condition.operator.operator
     if operator.family is Family.PRESENCE:
         wanted = frozenset(map(parse_bool, condition.texts))
-        return CompiledCondition(lambda context: (context.get(key, ()) == ()) in wanted, frozenset((key,)), None)
+        return CompiledCondition(
+            condition, lambda context: (context.get(key, ()) == ()) in wanted, frozenset((key,)), None
+        )
     if not operator.family.is_text:
         matches = _scalar_matches(operator, condition.texts)
-        return CompiledCondition(_count_values(condition, lambda _: matches), frozenset((key,)), None)
+        return CompiledCondition(condition, _testing(condition, matches), frozenset((key,)), None)
     written = [read_text(operator.family, text, has_variables=has_variables) for text in condition.texts]
     keys = frozenset((key, *(one.key for fields in written for field in fields for one in variables_of(field))))
     constant = [fields for fields in map(_fixed_fields, written) if fields is not None]
     if len(constant) < len(written):
-        return CompiledCondition(_count_values(condition, _resolving(operator, written)), keys, None)
+        return CompiledCondition(condition, _testing_resolved(condition, _resolving(operator, written)), keys, None)
     patterns = tuple(_compile_fields(operator.family, fields) for fields in constant)
     matches = _text_matches(operator.family, patterns)
-    return CompiledCondition(_count_values(condition, lambda _: matches), keys, patterns)
+    return CompiledCondition(condition, _testing(condition, matches), keys, patterns)
 
 
 def read_text(family: Family, text: str, *, has_variables: bool) -> tuple[Pattern, ...]:
@@ -79,29 +82,54 @@ def fold_case(family: Family, text: str) -> str:
     return text.lower() if family is Family.TEXT_IGNORING_CASE else text
 
 
-def _count_values(condition: Condition, matches_in: Callable[[Context], Matches | None]) -> IsMet:
-    """Make the test that counts the values of the request as the operator says.
+def _testing(condition: Condition, matches: Matches) -> IsMet:
+    """Make the test of a condition whose values are constant."""
+    key, without_key, count = (
+        condition.key.lower(),
+        condition.operator.is_met_without_key,
+        _counting(condition.operator),
+    )
 
-    `matches_in` returns nothing where the condition cannot be met, because a variable has no value.
-    """
-    key, qualifier = condition.key.lower(), condition.operator.qualifier
-    is_negated, is_met_without_key = condition.operator.operator.is_negated, condition.operator.is_met_without_key
+    def is_met(context: Context) -> bool:
+        value = context.get(key, ())
+        return without_key if value == () else count(value, matches)
+
+    return is_met
+
+
+def _testing_resolved(condition: Condition, matches_in: Callable[[Context], Matches | None]) -> IsMet:
+    """Make the test of a condition with variables; it is not met where `matches_in` returns nothing."""
+    key, without_key, count = (
+        condition.key.lower(),
+        condition.operator.is_met_without_key,
+        _counting(condition.operator),
+    )
 
     def is_met(context: Context) -> bool:
         value = context.get(key, ())
         if value == ():
-            return is_met_without_key
+            return without_key
         matches = matches_in(context)
-        if matches is None:
-            return False
-        results = map(matches, scalars_of(value))
+        return matches is not None and count(value, matches)
+
+    return is_met
+
+
+def _counting(operator: ConditionOperator) -> Callable[[Value, Matches], bool]:
+    """Make what counts the values of a request as the operator says."""
+    is_negated, qualifier = operator.operator.is_negated, operator.qualifier
+
+    def count(value: Value, matches: Matches) -> bool:
+        if not isinstance(value, tuple):
+            return matches(value) is not is_negated
+        results = map(matches, value)
         if qualifier is Qualifier.FOR_ALL_VALUES:
             return all(result is not is_negated for result in results)
         if qualifier is Qualifier.FOR_ANY_VALUE:
             return any(result is not is_negated for result in results)
         return any(results) is not is_negated
 
-    return is_met
+    return count
 
 
 def _resolving(operator: Operator, written: Iterable[tuple[Pattern, ...]]) -> Callable[[Context], Matches | None]:
@@ -171,10 +199,12 @@ def _relating(
     relate: Callable[[_TakenT, _WrittenT], bool],
     written: Iterable[_WrittenT],
 ) -> Matches:
-    wanted = tuple(written)
+    first, *others = written
 
     def matches(value: Scalar) -> bool:
         taken = take(value)
-        return taken is not None and any(relate(taken, one) for one in wanted)
+        if taken is None:
+            return False
+        return relate(taken, first) or any(relate(taken, one) for one in others)
 
     return matches

@@ -14,7 +14,7 @@ from hyok.policy.choices import CompiledChoice, is_chosen
 from hyok.policy.compiled import CompiledPolicies
 from hyok.policy.conditions import CompiledCondition
 from hyok.policy.decision import NOT_ALLOWED, Decision, Outcome
-from hyok.policy.document import Choice, Condition, Effect, Principals
+from hyok.policy.document import Choice, Effect, Principals
 from hyok.policy.principals import FEDERATED_PROVIDER_KEY, CompiledPrincipals, Naming, naming_of
 from hyok.policy.statements import CompiledStatement
 from hyok.policy.values import Request, Value, scalars_of, text_of
@@ -84,9 +84,7 @@ def _explain_statement(compiled: CompiledStatement, request: Request) -> Stateme
     elements.append(_explain_choice("Action", statement.actions, compiled.actions, request, request.action))
     if statement.resources and compiled.resources:
         elements.append(_explain_choice("Resource", statement.resources, compiled.resources, request, request.resource))
-    elements.extend(
-        _explain_condition(*pair, request) for pair in zip(statement.conditions, compiled.conditions, strict=True)
-    )
+    elements.extend(_explain_condition(condition, request) for condition in compiled.conditions)
     return StatementExplanation(
         compiled.policy, statement.label, statement.line, statement.effect, naming, tuple(elements)
     )
@@ -111,7 +109,8 @@ def _explain_choice(
     return ElementExplanation(element, is_met, f"{text or 'nothing'} {is_in_list} among {_listed(choice.texts)}")
 
 
-def _explain_condition(condition: Condition, compiled: CompiledCondition, request: Request) -> ElementExplanation:
+def _explain_condition(compiled: CompiledCondition, request: Request) -> ElementExplanation:
+    condition = compiled.condition
     is_met = compiled.is_met(request.context)
     found = _shown(request.context.get(condition.key.lower(), ()))
     variables = sorted(compiled.keys - {condition.key.lower()})

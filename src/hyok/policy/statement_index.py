@@ -2,7 +2,8 @@
 
 Every statement is a bit. One axis for the action, one for the resource, one for the caller and one for each condition
 key leave the bits of the statements that they satisfy. What is in no axis (numbers, instants, addresses, variables,
-some set operators) is the rest of a statement; it is tested for the few that are left.
+some set operators) is the rest of a statement; it is tested for the few that are left, and once for all statements that
+have the same.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class _Conditions(NamedTuple):
 class StatementIndex:
     """An index of statements, made once; the first statement is bit 1, the second bit 2, the third bit 4 …"""
 
-    __slots__ = ("_actions", "_condition_axes", "_principals", "_resources", "rests")
+    __slots__ = ("_actions", "_condition_axes", "_principals", "_resources", "rests", "tests")
 
     def __init__(self, statements: Sequence[CompiledStatement]) -> None:
         everything = (1 << len(statements)) - 1
@@ -67,7 +68,7 @@ class StatementIndex:
         self._principals = PrincipalAxis(
             [(bit, one.principals) for bit, one in numbered if one.principals], everything=everything
         )
-        conditions, self.rests = _divide_conditions(numbered)
+        conditions, rests = _divide_conditions(numbered)
         self._condition_axes = tuple(
             ConditionAxis(
                 name.key,
@@ -77,6 +78,7 @@ class StatementIndex:
             )
             for name, group in conditions.items()
         )
+        self.tests, self.rests = _number_tests(rests)
 
     def find(self, request: Request) -> Candidates:
         """Return the statements whose axes a request satisfies."""
@@ -97,24 +99,44 @@ class StatementIndex:
 
 def _divide_conditions(
     numbered: Sequence[tuple[int, CompiledStatement]],
-) -> tuple[dict[_AxisName, _Conditions], tuple[tuple[IsMet, ...], ...]]:
-    """Return the conditions that go into axes, and for each statement the tests that are left."""
+) -> tuple[dict[_AxisName, _Conditions], list[list[CompiledCondition]]]:
+    """Return the conditions that go into axes, and for each statement those that are left."""
     groups: defaultdict[_AxisName, _Conditions] = defaultdict(lambda: _Conditions([], []))
-    rests: list[tuple[IsMet, ...]] = []
+    rests: list[list[CompiledCondition]] = []
     for bit, statement in numbered:
-        rest: list[IsMet] = []
+        rest: list[CompiledCondition] = []
         seen: set[_AxisName] = set()
-        for condition, compiled in zip(statement.statement.conditions, statement.conditions, strict=True):
+        for compiled in statement.conditions:
+            condition = compiled.condition
             is_volatile = condition.key.lower() in statement.volatile_keys
             if compiled.patterns is None or is_volatile or not _counts_like_an_axis(condition):
-                rest.append(compiled.is_met)
+                rest.append(compiled)
                 continue
             name = _name_axis(condition, seen)
-            groups[name].demands.append(_demand(bit, condition, compiled))
+            groups[name].demands.append(Demand(bit, compiled.patterns, condition.operator.operator.is_negated))
             if condition.operator.is_met_without_key:
                 groups[name].without_key.append(bit)
-        rests.append(tuple(rest))
-    return groups, tuple(rests)
+        rests.append(rest)
+    return groups, rests
+
+
+def _number_tests(rests: list[list[CompiledCondition]]) -> tuple[tuple[IsMet, ...], tuple[int, ...]]:
+    """Return the tests that differ, and for each statement its own as bits.
+
+    The keys belong to what makes two tests the same, because they tell whether `${…}` is a variable.
+    """
+    numbers: dict[tuple[Condition, frozenset[str]], int] = {}
+    tests: list[IsMet] = []
+    masks: list[int] = []
+    for rest in rests:
+        mask = 0
+        for compiled in rest:
+            number = numbers.setdefault((compiled.condition, compiled.keys), len(tests))
+            if number == len(tests):
+                tests.append(compiled.is_met)
+            mask |= 1 << number
+        masks.append(mask)
+    return tuple(tests), tuple(masks)
 
 
 def _counts_like_an_axis(condition: Condition) -> bool:
@@ -132,7 +154,3 @@ def _name_axis(condition: Condition, seen: set[_AxisName]) -> _AxisName:
         occurrence += 1
     seen.add(name)
     return name
-
-
-def _demand(bit: int, condition: Condition, compiled: CompiledCondition) -> Demand:
-    return Demand(bit, compiled.patterns or (), condition.operator.operator.is_negated)
