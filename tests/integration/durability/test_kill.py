@@ -92,11 +92,14 @@ def test_no_acknowledged_key_is_lost_in_fifty_kills(tmp_path: Path, makers: Make
     open_all(tmp_path)[0].close()
     lines: list[list[str]] = []
     fruitful = 0
+    longest_life_seconds = LONGEST_LIFE_SECONDS
     for _ in range(KILLS):
-        acknowledged = makers.run_until_killed(tmp_path, seconds=source.uniform(0.005, LONGEST_LIFE_SECONDS))
+        acknowledged = makers.run_until_killed(tmp_path, seconds=source.uniform(0.005, longest_life_seconds))
         assert_all_is_there(tmp_path, acknowledged)
         lines += acknowledged
         fruitful += bool(acknowledged)
+        if not acknowledged:
+            longest_life_seconds *= 1.2  # a busy machine: let them come far enough to have something to lose
     assert_all_is_there(tmp_path, lines)
     verbs = {verb for verb, *_ in lines}
     assert verbs == {"created", "rotated", "sealed"}

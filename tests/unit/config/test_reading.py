@@ -16,8 +16,8 @@ SECRET = "file:PATH, env:VARIABLE or systemd-credential:NAME"  # the words of th
 URL = "sqlite:///PATH, with a fourth slash if absolute"
 KINDS = " or ".join(f'"{kind.__struct_config__.tag}"' for kind in get_args(KeyManagerSettings))
 KMS_HOLDS = (
-    "listen, certificate, private_key, account, region, xks_authorities, client_certificate, client_private_key, "
-    "storage, root_key, endpoint_map, vpc_endpoint_services"
+    "listen, certificate, private_key, signatures, account, region, xks_authorities, client_certificate, "
+    "client_private_key, storage, root_key, endpoint_map, vpc_endpoint_services"
 )
 
 
