@@ -13,7 +13,6 @@ from hyok.metrics.report import ProcessState
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
-_DAY_SECONDS: Final = 86_400.0
 _LABEL_ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _RANK: Final = {state: rank for rank, state in enumerate(names.MEMBER_STATES)}
 
@@ -34,9 +33,7 @@ def render_metrics(collection: Collection, surroundings: Surroundings) -> bytes:
         *_histogram_lines(names.REQUEST_DURATION, collection.counts),
         *_counter_lines(names.AUTHENTICATION_FAILURES, collection.counts.authentication_failures().items()),
         *_state_lines(collection.states(), surroundings.now),
-        *_gauge_lines(
-            names.CERTIFICATE_EXPIRY, {(): (surroundings.certificate_expires_at - surroundings.now) / _DAY_SECONDS}
-        ),
+        *_gauge_lines(names.CERTIFICATE_EXPIRY, {(): surroundings.certificate_expires_at - surroundings.now}),
         *_gauge_lines(names.BUILD_INFO, {(surroundings.version,): 1}),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
@@ -48,11 +45,7 @@ def _state_lines(states: Sequence[ProcessState], now: float) -> Iterator[str]:
     yield from _gauge_lines(names.KEY_MANAGER_STATE, _member_states(states))
     yield from _gauge_lines(
         names.CREDENTIAL_AGE,
-        {
-            (each.key_store, each.access_key_id): (now - each.created_at) / _DAY_SECONDS
-            for state in states
-            for each in state.credentials
-        },
+        {(each.key_store, each.access_key_id): now - each.created_at for state in states for each in state.credentials},
     )
     if states:  # else nobody knows
         ages = max(state.change_log_age_seconds for state in states)
@@ -79,7 +72,7 @@ def _counter_lines(metric: Metric, values: Iterable[tuple[tuple[str, ...], int]]
 def _gauge_lines(metric: Metric, values: Mapping[tuple[str, ...], float]) -> Iterator[str]:
     yield from _head_lines(metric)
     for labels, value in sorted(values.items()):
-        yield f"{metric.name}{_labels(metric, labels)} {value:.6g}"
+        yield f"{metric.name}{_labels(metric, labels)} {value:.10g}"
 
 
 def _histogram_lines(metric: Metric, counts: MetricsRegistry) -> Iterator[str]:

@@ -58,14 +58,14 @@ AUTHENTICATION_FAILURES: Final = Metric(
     ("key_store", "reason"),
 )
 CERTIFICATE_EXPIRY: Final = Metric(
-    "hyok_proxy_certificate_expiry_days",
+    "hyok_proxy_certificate_expires_in_seconds",
     Kind.GAUGE,
-    "Days until the server certificate in force expires; negative once it has.",
+    "Time until the server certificate in force expires; negative once it has.",
 )
 CREDENTIAL_AGE: Final = Metric(
-    "hyok_proxy_credential_age_days",
+    "hyok_proxy_credential_age_seconds",
     Kind.GAUGE,
-    "Days since an active credential was created.",
+    "Time since an active credential was created.",
     ("key_store", "access_key_id"),
 )
 KEY_MANAGER_STATE: Final = Metric(

@@ -103,14 +103,14 @@ def test_the_states_of_all_processes_are_put_together() -> None:
     assert states == {"active": "0", "degraded": "0", "unavailable": "1"}
 
 
-def test_ages_are_told_in_days() -> None:
+def test_ages_are_counted_to_this_moment() -> None:
     collection = Collection()
     collection.take(1, ProcessReport(Counts(), STATE))
 
     values = values_of(collection)
 
-    assert values["hyok_proxy_certificate_expiry_days"] == "10"
-    assert values['hyok_proxy_credential_age_days{key_store="dev",access_key_id="HYOKA"}'] == "3"
+    assert values["hyok_proxy_certificate_expires_in_seconds"] == "864000"
+    assert values['hyok_proxy_credential_age_seconds{key_store="dev",access_key_id="HYOKA"}'] == "259200"
 
 
 def test_without_a_process_nothing_is_claimed_of_its_state() -> None:
@@ -119,7 +119,7 @@ def test_without_a_process_nothing_is_claimed_of_its_state() -> None:
     assert set(values) == {
         "hyok_proxy_workers",
         "hyok_proxy_requests_in_flight",
-        "hyok_proxy_certificate_expiry_days",
+        "hyok_proxy_certificate_expires_in_seconds",
     }
 
 
