@@ -10,10 +10,17 @@ from tests.integration.kmip.pykmip import PyKmipServer
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyKmipServer]:
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PyKmipServer]:
     """A server for all tests that leave it running."""
     with PyKmipServer(tmp_path_factory.mktemp("pykmip")) as running:
         yield running
+
+
+@pytest.fixture
+def server(running_server: PyKmipServer) -> Iterator[PyKmipServer]:
+    """A server without keys."""
+    yield running_server
+    running_server.forget_all_keys()
 
 
 @pytest.fixture(params=[KMIP_1_4, KMIP_2_0], ids=str)

@@ -133,6 +133,13 @@ class PyKmipServer:
         assert self._process is not None
         os.killpg(self._process.pid, number)
 
+    def forget_all_keys(self) -> None:
+        """Empty the database: PyKMIP looks at every object there is, each time it is asked for one."""
+        with self._database() as database:
+            names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            for (name,) in names.fetchall():
+                database.execute(f"DELETE FROM {name}")  # noqa: S608  # its own tables
+
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(self.directory / "keys.db", timeout=10)

@@ -69,7 +69,7 @@ def test_a_server_killed_under_load_fails_calls_in_the_right_words_and_serves_wi
                 server.kill()
                 killed_at, before = monotonic(), len(load.failures)
                 await asyncio.sleep(0.5)
-                assert load.last_success < killed_at + 0.1
+                assert load.last_success < killed_at + 0.25
                 assert len(load.failures) > before
                 (member,) = await manager.check_health(soon())
                 assert member.status is HealthStatus.UNAVAILABLE
@@ -86,7 +86,7 @@ def test_a_server_killed_under_load_fails_calls_in_the_right_words_and_serves_wi
             for ended in await asyncio.gather(*callers, return_exceptions=True):
                 assert isinstance(ended, asyncio.CancelledError), ended
             assert set(load.failures) <= EXPECTED
-            assert load.slowest < 0.5
+            assert load.slowest < 1
 
         play(setup, scenario)
 
