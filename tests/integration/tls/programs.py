@@ -10,8 +10,15 @@ from typing import NamedTuple
 
 from tests.integration.tls.certificates import Files
 
-PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+_PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 PATIENCE_SECONDS = 10
+_TLS_1_3 = (
+    "AES_256_GCM_SHA384",
+    "CHACHA20_POLY1305_SHA256",
+    "AES_128_GCM_SHA256",
+    "AES_128_CCM_SHA256",
+    "AES_128_CCM_8_SHA256",
+)
 
 
 class Outcome(NamedTuple):
@@ -32,13 +39,26 @@ class Outcome(NamedTuple):
         return self.status != 0 and "pong" not in self.said and "HTTP/1.1 " not in self.said
 
 
-def s_client(port: int, *options: str, ca: Path, pair: Files | None = None, sends: bytes = PING) -> Outcome:
+def s_client(port: int, *options: str, ca: Path, pair: Files | None = None) -> Outcome:
     """Ask for a ping with OpenSSL's client."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost", "-ign_eof"]
     command += ["-CAfile", str(ca), "-verify_return_error", *options]
     if pair is not None:
         command += ["-cert", str(pair.certificate), "-cert_chain", str(pair.certificate), "-key", str(pair.private_key)]
-    return _run(command, sends)
+    return _run(command, _PING)
+
+
+def renegotiate(port: int, *, ca: Path) -> Outcome:
+    """Let OpenSSL's client negotiate anew on a connection of TLS 1.2, and wait until the connection has ended."""
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", str(ca), "-tls1_2"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        client.stdin.write(b"R\n")
+        client.stdin.flush()
+        said = client.stdout.read()
+    return Outcome(client.returncode, said.decode("utf-8", "replace"))
 
 
 def curl(port: int, *options: str, ca: Path, pair: Files | None = None) -> Outcome:
@@ -55,10 +75,7 @@ def suites(version: str) -> Sequence[str]:
     command = ["openssl", "ciphers", "-s", f"-{version}", "ALL:eNULL:@SECLEVEL=0"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().split(":")
     if version == "tls1_3":
-        return ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256") + (
-            "TLS_AES_128_CCM_SHA256",
-            "TLS_AES_128_CCM_8_SHA256",
-        )
+        return tuple(f"TLS_{name}" for name in _TLS_1_3)
     return tuple(suite for suite in listed if not suite.startswith("TLS_"))
 
 

@@ -166,4 +166,4 @@ def test_who_was_let_in_is_recorded_and_who_was_not_is_logged(guarded: Guarded) 
     try_openssl(guarded, "1.3", "wrong name and right alternative name")
     assert "a TLS client was refused: its certificate's common name 'other.test' is not let in" in guarded.proxy.log()
     ask_as_kms(guarded, "1.3", "second name")
-    assert guarded.proxy.records()[-1]["certificate_subject"] == "another.kms.test"
+    assert "another.kms.test" in [record["certificate_subject"] for record in guarded.proxy.records()]

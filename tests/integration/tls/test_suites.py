@@ -1,10 +1,12 @@
-"""Which versions and cipher suites the proxy takes: every one that OpenSSL's client has is tried, and by curl those named.
+"""Which versions and cipher suites the proxy takes: every one that OpenSSL's client has is tried; some with curl, too.
 
 XKS API, Transport: TLS 1.2 or later with the suites that it names. Nothing weaker is worth enabling.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -12,8 +14,8 @@ import pytest
 import trustme
 
 from tests.integration.spec.running import RunningProxy, running_proxy
-from tests.integration.tls.certificates import write_pair
-from tests.integration.tls.programs import PING, Outcome, curl, s_client, suites
+from tests.integration.tls.certificates import days_from_now, write_pair
+from tests.integration.tls.programs import Outcome, curl, renegotiate, s_client, suites
 
 ECDSA, RSA = "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"
 NAMED_TLS_1_3 = {"TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
@@ -29,10 +31,11 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
 
 @pytest.fixture(scope="module")
 def compatible(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
-    """A proxy with a key of RSA and the suites that it takes by default."""
+    """A proxy with a key of RSA and the suites that it takes by default; its certificate soon expires."""
     directory = tmp_path_factory.mktemp("compatible")
     authority = trustme.CA(key_type=trustme.KeyType.RSA)
-    pair = write_pair(directory, "server", authority.issue_cert("localhost", key_type=trustme.KeyType.RSA))
+    issued = authority.issue_cert("localhost", key_type=trustme.KeyType.RSA, not_after=days_from_now(5))
+    pair = write_pair(directory, "server", issued)
     authority.cert_pem.write_to_path(directory / "ca.pem")
     settings = {
         "HYOK__PROXY__WORKERS": "1",
@@ -50,8 +53,8 @@ def accepted(proxy: RunningProxy, version: str) -> set[str]:
     return {suite for suite in suites(version) if ask(proxy, version, "-cipher", f"{suite}:@SECLEVEL=0").is_served}
 
 
-def ask(proxy: RunningProxy, version: str, *options: str, sends: bytes = PING) -> Outcome:
-    return s_client(proxy.port, f"-{version}", *options, ca=proxy.authorities, sends=sends)
+def ask(proxy: RunningProxy, version: str, *options: str) -> Outcome:
+    return s_client(proxy.port, f"-{version}", *options, ca=proxy.authorities)
 
 
 def test_all_suites_of_openssl_are_tried() -> None:
@@ -86,7 +89,8 @@ def test_older_versions_are_refused(strict: RunningProxy, version: str) -> None:
 
 
 def test_a_client_cannot_renegotiate(strict: RunningProxy) -> None:
-    outcome = ask(strict, "tls1_2", sends=b"R\n")
+    outcome = renegotiate(strict.port, ca=strict.authorities)
+    assert "RENEGOTIATING" in outcome.said
     assert "no renegotiation" in outcome.said
     assert outcome.status != 0
 
@@ -110,3 +114,16 @@ def test_curl_gets_in_with_the_named_suites_only(
     assert shutil.which("curl"), "scripts/test installs it"
     outcome = curl(strict.port, *options, ca=strict.authorities)
     assert (outcome.is_served, outcome.is_refused) == (is_served, not is_served), outcome
+
+
+def test_a_certificate_that_soon_expires_is_warned_of_at_the_start(
+    strict: RunningProxy, compatible: RunningProxy
+) -> None:
+    warnings = [entry["message"] for entry in entries(compatible) if entry["level"] == "warning"]
+    assert any("server.pem expires in 5 days, on " in warning for warning in warnings)
+    assert not [entry for entry in entries(strict) if "expires in 5 days" in entry["message"]]
+    assert any(re.fullmatch(r"the certificate expires in \d+ days", entry["message"]) for entry in entries(strict))
+
+
+def entries(proxy: RunningProxy) -> list[dict[str, str]]:
+    return [json.loads(line) for line in proxy.log().splitlines()]
