@@ -1,4 +1,4 @@
-"""What a CreateGrant request asks for, once it is known to make sense by itself and for a symmetric key."""
+"""What a CreateGrant request asks for, once it is known to make sense."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SERVICE: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
 def read_grant_request(request: Input, key: KmsKey, *, issuing_account: str) -> Grant:
-    """Return the grant that a request asks for, without id and time yet. AwsError if it is none for this key."""
+    """Return the grant that a request asks for, without id and time yet. AwsError if it makes no sense by itself."""
     return Grant(
         grant_id="",
         key_id=key.key_id,
@@ -47,10 +47,21 @@ def read_grant_request(request: Input, key: KmsKey, *, issuing_account: str) -> 
         grantee=_read_grantee(request),
         retiring=_read_principal(request, "Retiring"),
         issuing_account=root_arn(issuing_account, key.region),
-        operations=_read_operations(request["Operations"], key),
+        operations=_read_operations(request["Operations"]),
         constraints=_read_constraints(request.get("Constraints") or {}),
         created_at=0.0,
     )
+
+
+def require_possible(grant: Grant, key: KmsKey) -> None:
+    """Refuse a grant for what the key cannot do. ValidationException: asked once the caller may know of the key."""
+    possible = _OPERATIONS if key.origin is Origin.AWS_KMS else _OPERATIONS - _DATA_KEY_PAIR_OPERATIONS
+    impossible = sorted(frozenset(grant.operations) - possible)
+    if impossible:
+        raise errors.validation(
+            f"{key.arn} is a symmetric encryption key with origin {key.origin.value}, for which a grant cannot allow "
+            f"{', '.join(impossible)}."
+        )
 
 
 def _read_grantee(request: Input) -> GrantPrincipal:
@@ -81,19 +92,12 @@ def _read_principal(request: Input, role: str) -> GrantPrincipal | None:
     return GrantPrincipal(principal, is_service=False)
 
 
-def _read_operations(operations: list[str], key: KmsKey) -> tuple[str, ...]:
+def _read_operations(operations: list[str]) -> tuple[str, ...]:
     wanted = frozenset(operations)
     if not wanted:
         raise errors.validation("A grant allows one operation or more; Operations is empty.")
     if wanted == {CREATE_GRANT}:
         raise errors.validation("Grants must not contain only the CreateGrant operation.")
-    valid = _OPERATIONS if key.origin is Origin.AWS_KMS else _OPERATIONS - _DATA_KEY_PAIR_OPERATIONS
-    invalid = sorted(wanted - valid)
-    if invalid:
-        raise errors.validation(
-            f"{key.arn} is a symmetric encryption key with origin {key.origin.value}, for which a grant cannot allow "
-            f"{', '.join(invalid)}."
-        )
     return tuple(sorted(wanted))
 
 

@@ -198,6 +198,25 @@ def test_a_ciphertext_tells_strangers_nothing_of_its_key(kms: RunningKms, make_k
         kms.call("Decrypt", {"CiphertextBlob": blob}, caller=alice)
 
 
+def test_a_stranger_cannot_tell_a_key_that_is_there_from_one_that_is_not(kms: RunningKms) -> None:
+    present = kms.create_external_key()
+    absent = present[:-12] + "0" * 12
+    stranger = kms.callers.add(STRANGER, allow("*"))
+    sign = {"GranteePrincipal": STRANGER, "Operations": ["Sign"]}
+    for operation, request in (
+        ("DescribeKey", {}),
+        ("Encrypt", {"Plaintext": b"x"}),
+        ("Sign", {"Message": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}),
+        ("GetKeyRotationStatus", {}),
+        ("CreateGrant", sign),
+        ("RetireGrant", {"GrantId": "0" * 64}),
+        ("RevokeGrant", {"GrantId": "0" * 64}),
+        ("PutKeyPolicy", {"Policy": policy(DELEGATION)}),
+    ):
+        said = [refusal(kms, operation, arn, caller=stranger, **request) for arn in (present, absent)]
+        assert said == [access_denied(STRANGER, operation, arn, NO_RESOURCE_POLICY) for arn in (present, absent)]
+
+
 # Actions on no key, and on several
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from hyok.awsjson.errors import AwsError
 from hyok.awsjson.validation import null_member_error
 from hyok.kms import errors
 from hyok.kms.call import Call
-from hyok.kms.grant_request import read_grant_request
+from hyok.kms.grant_request import read_grant_request, require_possible
 from hyok.kms.grant_values import Grant, GrantConstraints, GrantPrincipal
 from hyok.kms.grants import Grants, check_grant_id
 from hyok.kms.key_access import KeyAccess
@@ -43,6 +44,7 @@ class GrantOperations:
         key = self._access.look_up_by_id(call, name)
         wanted = read_grant_request(request, key, issuing_account=call.account)
         self._access.admit(call, request, key, key_name=name, grant=wanted)
+        require_possible(wanted, key)
         self._access.require_state(call, key)
         if request.get("DryRun"):
             raise errors.dry_run()
@@ -101,8 +103,17 @@ class GrantOperations:
             return self._grants.find_by_token(token, region=call.region)
         if token is None and key_id is not None and grant_id is not None:
             key = self._access.look_up_by_id(call, key_id)
-            return key, self._grants.find(key, grant_id)
+            return key, self._find_of(call, request, key, grant_id)
         raise errors.validation("Specify either GrantToken, or both KeyId and GrantId.")
+
+    def _find_of(self, call: Call, request: Input, key: KmsKey, grant_id: str) -> Grant:
+        """Find a key's grant; that there is none is told to those who may know of the key."""
+        try:
+            return self._grants.find(key, grant_id)
+        except AwsError:
+            if key.account != call.account:
+                self._access.admit(call, request, key, key_name=key.arn)
+            raise
 
 
 def _read_one_of(request: Input, principal_member: str, service_member: str) -> str | None:
