@@ -31,6 +31,7 @@ def render_metrics(collection: Collection, surroundings: Surroundings) -> bytes:
     lines = [
         *_counter_lines(names.REQUESTS, ((key, one.count) for key, one in collection.counts.requests().items())),
         *_histogram_lines(names.REQUEST_DURATION, collection.counts),
+        *_stage_lines(collection.counts),
         *_counter_lines(names.AUTHENTICATION_FAILURES, collection.counts.authentication_failures().items()),
         *_state_lines(collection.states(), surroundings.now),
         *_gauge_lines(names.CERTIFICATE_EXPIRY, {(): surroundings.certificate_expires_at - surroundings.now}),
@@ -90,6 +91,12 @@ def _series_lines(metric: Metric, labels: tuple[str, ...], series: RequestSeries
     yield f"{metric.name}_bucket{_labels(metric, labels, [('le', '+Inf')])} {series.count}"
     yield f"{metric.name}_sum{_labels(metric, labels)} {series.sum_us / 1e6:.6f}"
     yield f"{metric.name}_count{_labels(metric, labels)} {series.count}"
+
+
+def _stage_lines(counts: MetricsRegistry) -> Iterator[str]:
+    yield from _head_lines(names.STAGE_DURATION)
+    for stage, seconds in zip(names.STAGES, counts.stages.as_tuple(), strict=True):
+        yield f"{names.STAGE_DURATION.name}{_labels(names.STAGE_DURATION, (stage,))} {seconds:.6f}"
 
 
 def _head_lines(metric: Metric) -> Iterator[str]:

@@ -36,6 +36,10 @@ DURATION_BUCKETS_MS: Final = (5, 10, 25, 35, 50, 100, 150, 200, 250)
 MEMBER_STATES: Final = ("active", "degraded", "unavailable")
 """Of a key manager's member, from the best to the worst."""
 
+STAGES: Final = ("receive", "authenticate", "decode", "perform")
+"""Of a request, in order: until its last byte, until it is proven, until it is admitted and understood, until the key
+manager has answered. What is left is the answer's encoding and the record."""
+
 REQUESTS: Final = Metric(
     "hyok_proxy_requests_total",
     Kind.COUNTER,
@@ -47,6 +51,12 @@ REQUEST_DURATION: Final = Metric(
     Kind.HISTOGRAM,
     "Time from a request's first byte to its finished answer. AWS KMS gives up after 0.25 s.",
     ("key_store", "operation", "error"),
+)
+STAGE_DURATION: Final = Metric(
+    "hyok_proxy_stage_seconds_total",
+    Kind.COUNTER,
+    "Time that all requests that succeeded spent in one stage of the proxy, together.",
+    ("stage",),
 )
 REQUESTS_IN_FLIGHT: Final = Metric(
     "hyok_proxy_requests_in_flight", Kind.GAUGE, "Requests that wait for a key manager now."
@@ -91,6 +101,7 @@ BUILD_INFO: Final = Metric("hyok_build_info", Kind.GAUGE, "1, for the version th
 ALL: Final = (
     REQUESTS,
     REQUEST_DURATION,
+    STAGE_DURATION,
     REQUESTS_IN_FLIGHT,
     AUTHENTICATION_FAILURES,
     CERTIFICATE_EXPIRY,

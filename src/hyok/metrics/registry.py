@@ -34,16 +34,31 @@ class RequestSeries:
         return sum(self.buckets)
 
 
+class StageTimes:
+    """How many seconds requests spent in each stage, together."""
+
+    __slots__ = names.STAGES
+
+    def __init__(self) -> None:
+        self.receive = self.authenticate = self.decode = self.perform = 0.0
+
+    def as_tuple(self) -> tuple[float, ...]:
+        """Return them in the order of `names.STAGES`."""
+        return self.receive, self.authenticate, self.decode, self.perform
+
+
 class MetricsRegistry:
     """The counts of one process, or the sum of those of many."""
 
-    __slots__ = ("_authentication_failures", "_requests", "requests_in_flight")
+    __slots__ = ("_authentication_failures", "_requests", "requests_in_flight", "stages")
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, str, str], RequestSeries] = {}
         self._authentication_failures: Counter[tuple[str, str]] = Counter()
         self.requests_in_flight = 0
         """How many wait for a key manager now."""
+        self.stages = StageTimes()
+        """Added to on the path of each request that succeeds."""
 
     def count_request(self, *, key_store: str, operation: str, error: str, duration_us: int) -> None:
         """Count one finished request. The first three are labels: of a bounded set, and `error` empty on success."""
@@ -69,10 +84,12 @@ class MetricsRegistry:
     def take(self) -> Counts:
         """Return what was counted since the last call, and begin anew at zero."""
         requests, self._requests = self._requests, {}
+        stages, self.stages = self.stages, StageTimes()
         failures, self._authentication_failures = self._authentication_failures, Counter()
         return Counts(
             tuple(RequestCount(*labels, tuple(series.buckets), series.sum_us) for labels, series in requests.items()),
             tuple(FailureCount(*labels, count) for labels, count in failures.items()),
+            stages.as_tuple(),
         )
 
     def add(self, counts: Counts) -> None:
@@ -83,3 +100,5 @@ class MetricsRegistry:
             series.sum_us += each.sum_us
         for failure in counts.authentication_failures:
             self._authentication_failures[failure.key_store, failure.reason] += failure.count
+        for stage, seconds in zip(names.STAGES, counts.stage_seconds, strict=True):
+            setattr(self.stages, stage, getattr(self.stages, stage) + seconds)

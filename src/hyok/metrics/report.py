@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from hyok.metrics.names import STAGES
+
 
 class RequestCount(msgspec.Struct, frozen=True, array_like=True):
     """Requests of one key store and operation that ended in one way."""
@@ -29,6 +31,8 @@ class Counts(msgspec.Struct, frozen=True):
 
     requests: tuple[RequestCount, ...] = ()
     authentication_failures: tuple[FailureCount, ...] = ()
+    stage_seconds: tuple[float, ...] = (0.0,) * len(STAGES)
+    """In the order of `names.STAGES`."""
 
 
 class MemberState(msgspec.Struct, frozen=True, array_like=True):

@@ -131,6 +131,7 @@ class ProxyService:
         return HttpResponse(500, encode_error(XksError(XksErrorName.INTERNAL)))
 
     async def _serve(self, request: HttpRequest, record: RequestRecord, now: float) -> bytes:
+        began_at = monotonic()
         # 1. Route: the path prefix selects the key store, and with it the credentials.
         route = self._route(request.target)
         key_store = route.key_store
@@ -143,6 +144,7 @@ class ProxyService:
         # 3. Authenticate, over the bytes as received.
         authenticate(request, key_store, record, now=now)
         self._note_use(record.credential_id, now)
+        authenticated_at = monotonic()
         # 4. Admit.
         if self._is_stale():
             raise XksError(XksErrorName.INTERNAL, "this proxy cannot read which keys it may still use")
@@ -153,12 +155,18 @@ class ProxyService:
         # 5. Decode: below this line no JSON and no Base64.
         asked = decode_request(route.operation, request.body)
         record.request_metadata = asked.request_metadata
+        decoded_at = monotonic()
         # 6. Perform, by the deadline.
         self._metrics.requests_in_flight += 1
         try:
             answered = await finish_by(request.deadline, self._perform(asked, key_store, request.deadline, record))
         finally:
             self._metrics.requests_in_flight -= 1
+        stages = self._metrics.stages
+        stages.receive += began_at - request.received_at
+        stages.authenticate += authenticated_at - began_at
+        stages.decode += decoded_at - authenticated_at
+        stages.perform += monotonic() - decoded_at
         # 7. Encode.
         return encode_response(answered)
 

@@ -119,8 +119,17 @@ def test_without_a_process_nothing_is_claimed_of_its_state() -> None:
     assert set(values) == {
         "hyok_proxy_workers",
         "hyok_proxy_requests_in_flight",
+        *(f'hyok_proxy_stage_seconds_total{{stage="{stage}"}}' for stage in names.STAGES),
         "hyok_proxy_certificate_expires_in_seconds",
     }
+
+
+def test_the_time_in_each_stage_is_told() -> None:
+    collection = Collection()
+    collection.take(1, ProcessReport(Counts((), (), (0.5, 0.0, 0.0, 2.0)), STATE))
+    values = values_of(collection)
+    assert values['hyok_proxy_stage_seconds_total{stage="receive"}'] == "0.500000"
+    assert values['hyok_proxy_stage_seconds_total{stage="perform"}'] == "2.000000"
 
 
 def test_authentication_failures_are_counted_by_reason() -> None:

@@ -65,3 +65,14 @@ def test_what_several_processes_counted_adds_up_over_the_wire_too() -> None:
     }
     assert total.requests()["dev", "Encrypt", ""].sum_us == 6_300
     assert total.authentication_failures() == {("dev", "mismatch"): 7}
+
+
+def test_times_of_stages_add_up_over_processes() -> None:
+    one, total = MetricsRegistry(), MetricsRegistry()
+    for _ in range(2):
+        one.stages.receive += 1.0
+        one.stages.perform += 0.25
+        total.add(one.take())
+
+    assert one.take() == Counts()
+    assert total.stages.as_tuple() == (2.0, 0.0, 0.0, 0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from hyok.metrics.names import STAGES
 from hyok.metrics.report import CredentialBirth, MemberState
 from hyok.proxy.authentication import REGION_NOT_ALLOWED, UNKNOWN_CREDENTIAL
 from hyok.proxy.reporting import Reporter
@@ -83,6 +84,15 @@ def test_requests_that_wait_for_a_key_manager_are_in_flight(stage: Stage) -> Non
         return during, reporter.report().state.requests_in_flight
 
     assert asyncio.run(count()) == (1, 0)
+
+
+def test_the_time_that_a_key_manager_takes_is_its_stages(stage: Stage) -> None:
+    stage.managers[MANAGER] = WaitingManager(stage.managers[MANAGER], 0.02)
+    asyncio.run(stage.service.answer(encrypt_request()))
+    times = dict(zip(STAGES, reporter_of(stage).report().counts.stage_seconds, strict=True))
+
+    assert times["perform"] >= 0.02
+    assert all(times[each] > 0 for each in ("receive", "authenticate", "decode"))
 
 
 def test_members_and_active_credentials_are_told(stage: Stage) -> None:
