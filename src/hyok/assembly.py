@@ -447,10 +447,10 @@ async def run_proxy_worker(configuration: Configuration, inheritance: Inheritanc
         state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
         audit, instance = configuration.audit.directory, inheritance.instance
         async with run_proxy_service(holder, state, audit=audit, instance=instance) as proxy:
-            addresses = proxy_addresses(settings)
-            endpoints = [Endpoint("proxy", addresses["proxy"], proxy.service, tls.context, proxy_limits(settings))]
+            addresses, limits = proxy_addresses(settings), proxy_limits(settings)
+            endpoints = [Endpoint("proxy", addresses["proxy"], proxy.service, tls.context, limits)]
             if (health := addresses.get("health")) is not None:
-                endpoints.append(Endpoint("health", health, ProbeService(proxy.service.probes), None))
+                endpoints.append(Endpoint("health", health, ProbeService(proxy.service.probes), None, limits))
             async with serve(endpoints, listeners=inheritance.listeners, drain=Drain(LINGER_SECONDS)):
                 yield ProxyWorker(lambda new: tls.replace(new.setup()), proxy.reporter.report)
 
