@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import sqlite3
 import ssl
 import subprocess
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,14 +84,18 @@ def _split(request: bytes) -> tuple[str, dict[str, str], bytes]:
     return line.split()[1], dict(field.split(": ", 1) for field in fields), body
 
 
-def encrypt_on_many_connections(
-    start: Start, port: int, *, connections: int = 16, requests: int | None = None, seconds: float = 60.0
-) -> Counter[int]:
-    """Ask on all connections side by side, and return how often each status was answered."""
-    statuses: Counter[int] = Counter()
-    counting = threading.Lock()
-    until = time.monotonic() + seconds
+def encrypt_on_many_connections(start: Start, port: int, *, connections: int = 16, requests: int) -> Counter[int]:
+    """Ask so often on each of the connections, side by side, and return how often each status was answered."""
     clients = [Client(start, port) for _ in range(connections)]
+    return Counter(status for _, status in encrypt_on_each(clients, requests=requests))
+
+
+def encrypt_on_each(
+    clients: Sequence[Client], *, requests: int | None = None, seconds: float = 60.0
+) -> list[tuple[float, int]]:
+    """Ask on all connections side by side; return when each answer came (`time.monotonic`) and its status."""
+    answers: list[tuple[float, int]] = []
+    until = time.monotonic() + seconds
 
     def ask(client: Client) -> None:
         asked = 0
@@ -97,8 +103,7 @@ def encrypt_on_many_connections(
             while time.monotonic() < until and asked != requests:
                 status = client.encrypt().status
                 asked += 1
-                with counting:
-                    statuses[status] += 1
+                answers.append((time.monotonic(), status))
 
     threads = [threading.Thread(target=ask, args=(client,)) for client in clients]
     for thread in threads:
@@ -106,7 +111,7 @@ def encrypt_on_many_connections(
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
-    return statuses
+    return answers
 
 
 class Measured(NamedTuple):
@@ -138,6 +143,17 @@ class Measured(NamedTuple):
         time.sleep(1.5)
         return self.requests(**labels)
 
+    def connect_to_both_workers(self, *, each: int) -> list[Client]:
+        """Open connections, one after another, until each worker has so many."""
+        workers = self.proxy.workers()
+        before = {pid: _sockets(pid) for pid in workers}
+        clients: list[Client] = []
+        while any(_sockets(pid) < before[pid] + each for pid in workers):
+            assert len(clients) < 100, {pid: _sockets(pid) - before[pid] for pid in workers}
+            clients.append(Client(self.start, self.proxy.port))
+            clients[-1].encrypt()
+        return clients
+
     def use_count(self, access_key_id: str) -> int:
         """Return what the storage knows of a credential's uses."""
         (database,) = self.start.directory.rglob("*.db")
@@ -154,4 +170,8 @@ class Measured(NamedTuple):
         return finished.stdout
 
 
-__all__ = ["Client", "Measured", "await_true", "encrypt_on_many_connections", "make_measured_start"]
+def _sockets(pid: int) -> int:
+    return sum(os.readlink(each).startswith("socket:") for each in Path(f"/proc/{pid}/fd").iterdir())
+
+
+__all__ = ["Client", "Measured", "await_true", "encrypt_on_each", "encrypt_on_many_connections", "make_measured_start"]
