@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 
 from hyok.metrics import names
+from hyok.proxy.usage import FLUSH_SECONDS
 from hyok.secret import Secret
 from tests.integration.metrics.proxies import (
     Client,
@@ -45,6 +46,22 @@ def test_a_killed_workers_counts_stay_and_its_successors_are_added(measured: Mea
     assert measured.requests() == before
     statuses = encrypt_on_many_connections(measured.start, measured.proxy.port, requests=5)
     assert measured.settled_requests() == before + statuses[200]
+
+
+def test_workers_that_a_reload_replaces_lose_no_count_and_no_use_of_a_credential(measured: Measured) -> None:
+    used = measured.start.access_key_id
+    time.sleep(FLUSH_SECONDS + 1)
+    uses, before = measured.use_count(used), measured.requests()
+    old = measured.proxy.workers()
+    with (measured.start.directory / "hyok.toml").open("a") as file:
+        file.write("\n[proxy.limits]\nidle_seconds = 200.0\n")
+
+    statuses = encrypt_on_many_connections(measured.start, measured.proxy.port, requests=5)
+    measured.proxy.send(signal.SIGHUP)  # within the second and the flush that these requests are still untold in
+    measured.proxy.await_workers(lambda pids: len(pids) == 2 and not set(pids) & set(old))
+
+    assert measured.settled_requests() == before + statuses[200] == before + 80
+    assert measured.use_count(used) == uses + 80
 
 
 def test_durations_fall_into_the_buckets_of_the_xks_proxy_api(measured: Measured) -> None:
