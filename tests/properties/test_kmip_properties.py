@@ -13,9 +13,9 @@ from hyok.clock import NO_DEADLINE
 from hyok.keymanagers.errors import KeyManagerError
 from hyok.keymanagers.kmip import ttlv
 from hyok.keymanagers.kmip.connection import KmipConnection
-from hyok.keymanagers.kmip.objects import KeyObject, Mark
+from hyok.keymanagers.kmip.objects import KeyObject
 from hyok.keymanagers.kmip.ttlv import Item, ItemType, MalformedMessageError, decode
-from hyok.keymanagers.kmip.versions import FIRST_DATE, MAX_NUMBER, make_key, next_number
+from hyok.keymanagers.kmip.versions import FIRST_DATE, MAX_NUMBER, make_key
 from hyok.keymanagers.kmip.vocabulary import State
 from tests.unit.keymanagers.kmip.key_objects import key_object, marked
 from tests.unit.transport.doubles import RecordingTransport, deliver
@@ -131,16 +131,11 @@ def test_no_number_changes_whatever_else_goes_away_comes_or_changes_its_state(
         assert 1 <= number <= MAX_NUMBER
 
 
-@given(objects_of_a_key())
-def test_a_new_version_gets_a_number_that_none_had_and_that_is_the_highest(objects: list[KeyObject]) -> None:
+@given(objects_of_a_key(), dates)
+def test_an_object_made_later_is_the_newest(objects: list[KeyObject], date: int) -> None:
     key = make_key("key", objects)
-    number = next_number(key)
-    if number is None:
-        assert key.newest_number >= FIRST_DATE - 1
-    else:
-        assert key.newest_number < number < FIRST_DATE
-        mark = Mark(is_enabled=True, version=number, object_id="new")
-        new = key_object("new", mark=mark)
+    new = key_object("new", initial_date=date)
+    if date > key.newest_number:
         assert make_key("key", [*objects, new]).newest == new
 
 

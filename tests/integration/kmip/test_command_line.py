@@ -71,7 +71,7 @@ def test_keys_are_made_and_changed_by_command(hyok: Hyok, key_id: str) -> None:
     assert hyok("key", "rotate", key_id).status == 0
     assert hyok("key", "disable", key_id, "--yes").status == 0
     shown = json.loads(hyok("key", "show", key_id, "--output", "json").out)["key"]
-    assert (shown["active_version"], shown["state"].lower()) == (2, "disabled")
+    assert (shown["version_count"], shown["state"].lower()) == (2, "disabled")
     assert hyok("key", "enable", key_id).status == 0
     assert key_id in hyok("key", "list").out
     again = hyok("key", "create", key_id)

@@ -62,7 +62,10 @@ class KmipKeyAdministrator:
         return self._carry_out(create)
 
     def rotate_key(self, key_id: str) -> ManagedKey:
-        """Add a version, which encrypts within a second; older ones decrypt on. NotDoneError if there is no key."""
+        """Add a version, which encrypts within a second; older ones decrypt on.
+
+        NotDoneError if there is no such key, if it is disabled, or if its newest version is not a second old.
+        """
 
         async def rotate(client: KmipClient, deadline: Deadline) -> ManagedKey:
             key = await _get(client, key_id, deadline)

@@ -7,7 +7,7 @@ from typing import Final
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
 from hyok.keymanagers.interface import KeyDescription, KeyUsage
 from hyok.keymanagers.kmip.objects import KeyObject
-from hyok.keymanagers.kmip.versions import FIRST_DATE, Key, usages_of
+from hyok.keymanagers.kmip.versions import Key, may_have_been, usages_of
 from hyok.keymanagers.kmip.vocabulary import State
 
 _GONE: Final = frozenset({State.DESTROYED, State.DESTROYED_COMPROMISED})
@@ -58,11 +58,8 @@ def require_decrypting(key: Key, number: int, *, is_refused: bool = False) -> Ke
 
 
 def _missing(key: Key, number: int) -> KeyManagerError:
-    # A number that hyok has given out belongs to an object that was destroyed, or is hidden from us: the ciphertext may
-    # be fine. Of dates nobody knows which were there.
-    newest_given = max((each for each in key.versions if each < FIRST_DATE), default=0)
-    was_there = 0 < number < newest_given
-    failure = KeyManagerFailure.UNAVAILABLE if was_there else KeyManagerFailure.CIPHERTEXT_REJECTED
+    # Of an object that was destroyed, or is hidden from us, the ciphertext may be fine.
+    failure = KeyManagerFailure.UNAVAILABLE if may_have_been(key, number) else KeyManagerFailure.CIPHERTEXT_REJECTED
     return KeyManagerError(failure, f"key {key.id} has no version {number}")
 
 

@@ -1,7 +1,7 @@
 """A key object at the server, as hyok sees it, and the mark that hyok leaves on objects of its own.
 
 The mark is an Application Specific Information with the namespace `hyok`:
-`state=enabled;version=3;object=<unique identifier>`. It says of which object it speaks, because Re-key copies it to the
+`state=enabled;version=1;object=<unique identifier>`. It says of which object it speaks, because Re-key copies it to the
 replacement.
 """
 

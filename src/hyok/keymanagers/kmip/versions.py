@@ -2,12 +2,12 @@
 
 All objects that have the key's name, or were replaced by one that has it, are versions of the key. The number of an
 object is
-1. what hyok's own mark on it says, if the mark was written on this very object;
+1. what hyok's own mark on it says, if the mark was written on this very object: 1 for the first version of a key that
+   hyok makes;
 2. else its Initial Date in Unix seconds, which the server sets and nobody changes.
 
-So a number never depends on which other objects are there: destroying one renumbers none. Numbers that hyok gives are
-small and dates are beyond 10^9, so that the two cannot meet; once an object of a key is numbered by its date, so are
-all newer ones. A higher number is always a newer object.
+So a number never depends on which other objects are there: destroying one renumbers none, and time never comes back to
+a number. Dates are beyond 10^9, so that 1 cannot be one. A higher number is always a newer object.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from hyok.keymanagers.interface import KeyUsage
 from hyok.keymanagers.kmip.objects import KeyObject
 from hyok.keymanagers.kmip.vocabulary import MAY_DECRYPT, MAY_ENCRYPT, State
 
+FIRST_NUMBER: Final = 1
+"""Of a key that hyok makes."""
 FIRST_DATE: Final = 1_000_000_000
 """September 2001: numbers from here on are Initial Dates."""
 MAX_NUMBER: Final = 2**32 - 1
@@ -87,10 +89,9 @@ def number_of(key_object: KeyObject) -> int:
     return key_object.initial_date
 
 
-def next_number(key: Key) -> int | None:
-    """Return the number that a new version is to be marked with; None if its Initial Date is to be its number."""
-    number = key.newest_number + 1
-    return number if number < FIRST_DATE else None
+def may_have_been(key: Key, number: int) -> bool:
+    """Tell whether a version that is not there may have been, and is gone."""
+    return number < key.newest_number and (number == FIRST_NUMBER or number >= FIRST_DATE)
 
 
 def usages_of(key_object: KeyObject) -> frozenset[KeyUsage]:

@@ -6,7 +6,7 @@ import pytest
 
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyUsage
-from hyok.keymanagers.kmip.versions import make_key, mask_of, next_number, number_of, usages_of
+from hyok.keymanagers.kmip.versions import make_key, mask_of, may_have_been, number_of, usages_of
 from hyok.keymanagers.kmip.vocabulary import State
 from tests.unit.keymanagers.kmip.key_objects import LONG_AGO, key_object, marked
 
@@ -41,16 +41,20 @@ def test_the_highest_number_encrypts_and_drafts_are_set_aside() -> None:
     assert (key.newest, key.drafts, key.is_enabled) == (newer, (draft,), True)
 
 
-def test_a_replacement_of_a_key_of_hyok_by_the_server_is_newer_than_all_marks() -> None:
-    key = make_key("key", [marked("a", 1), marked("b", 2), marked("c", 2, written_on="b")])
-    assert sorted(key.versions) == [1, 2, LONG_AGO]
-    assert next_number(key) is None
+def test_a_replacement_of_a_key_of_hyok_is_newer_than_what_it_replaced() -> None:
+    key = make_key("key", [marked("a", 1), marked("b", 1, written_on="a")])
+    assert sorted(key.versions) == [1, LONG_AGO]
 
 
-def test_marks_go_on_where_there_are_only_marks() -> None:
-    assert next_number(make_key("key", [])) == 1
-    assert next_number(make_key("key", [marked("a", 1), marked("c", 3)])) == 4
-    assert next_number(make_key("key", [marked("a", 1), key_object()])) is None
+def test_a_version_that_is_gone_is_told_from_one_that_never_was() -> None:
+    key = make_key("key", [key_object("a"), key_object("b", initial_date=LONG_AGO + 9)])
+    assert [number for number in (1, 2, LONG_AGO - 1, LONG_AGO + 1) if may_have_been(key, number)] == [
+        1,
+        LONG_AGO - 1,
+        LONG_AGO + 1,
+    ]
+    assert not any(may_have_been(key, number) for number in (0, 3, 999_999_999, LONG_AGO + 10, 2**32 - 1))
+    assert not may_have_been(make_key("key", [marked("a", 1)]), 1001)
 
 
 def test_two_objects_of_one_number_are_told_of_and_refused() -> None:
