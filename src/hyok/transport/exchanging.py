@@ -20,6 +20,10 @@ class UnansweredError(Exception):
     """The server closed before the first byte of an answer; on a kept connection it may never have seen the request."""
 
 
+class UnsentError(UnansweredError):
+    """The connection was closed already: the request never left."""
+
+
 class Owner(Protocol[ConnectionT_contra]):
     """Who keeps the connections."""
 
@@ -49,7 +53,7 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._received_bytes = 0
         self._was_answered = False
-        self._loss: TransportError | UnansweredError = UnansweredError("closed while it was idle")
+        self._loss: TransportError | UnansweredError = UnsentError("closed while it was idle")
         self.peer_certificate: bytes | None = None
         """The server's certificate in DER; None without TLS."""
         self.idle_since = 0.0

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from hyok.clock import NO_DEADLINE, Deadline, remaining_seconds
 from hyok.transport.connecting import connect
 from hyok.transport.exchange import ClientLimits, TransportError, TransportFailure
-from hyok.transport.exchanging import ExchangeConnection, UnansweredError
+from hyok.transport.exchanging import ExchangeConnection, UnansweredError, UnsentError
 from hyok.transport.sockets import Address
 
 A = TypeVar("A")
@@ -59,7 +59,7 @@ class ConnectionPool(Generic[A]):
             try:
                 answer = await connection.exchange(payload, deadline)
             except UnansweredError as error:
-                if is_fresh or not is_repeatable:
+                if is_fresh or not (is_repeatable or isinstance(error, UnsentError)):
                     raise TransportError(TransportFailure.NO_CONNECTION, f"{self._address}: {error}") from error
                 continue
             if is_fresh:

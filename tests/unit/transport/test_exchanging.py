@@ -1,0 +1,58 @@
+"""What tells a request that never left from one that may have been seen."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hyok.clock import NO_DEADLINE
+from hyok.transport.client_connection import ClientConnection
+from hyok.transport.exchanging import UnansweredError, UnsentError
+from tests.unit.transport.doubles import RecordingTransport, deliver
+
+
+class Owner:
+    def welcome(self, connection: ClientConnection) -> None: ...
+
+    def take_back(self, connection: ClientConnection) -> None: ...
+
+    def forget(self, connection: ClientConnection) -> None: ...
+
+
+async def answered_once() -> tuple[ClientConnection, RecordingTransport]:
+    """A connection that is kept after its first exchange."""
+    connection = ClientConnection(Owner(), loop=asyncio.get_running_loop(), answer_bytes=1000)
+    transport = RecordingTransport(connection)
+    connection.connection_made(transport)
+    exchange = asyncio.create_task(connection.exchange(b"first", NO_DEADLINE))
+    await asyncio.sleep(0)
+    deliver(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    await exchange
+    transport.take()
+    return connection, transport
+
+
+def test_on_a_connection_that_is_closing_a_request_never_leaves() -> None:
+    async def scenario() -> None:
+        connection, transport = await answered_once()
+        transport.close()
+        with pytest.raises(UnsentError):
+            await connection.exchange(b"second", NO_DEADLINE)
+        assert not transport.take()
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_left_before_the_connection_closed_may_have_been_seen() -> None:
+    async def scenario() -> None:
+        connection, transport = await answered_once()
+        exchange = asyncio.create_task(connection.exchange(b"second", NO_DEADLINE))
+        await asyncio.sleep(0)
+        assert transport.take() == b"second"
+        transport.close()
+        with pytest.raises(UnansweredError) as raised:
+            await exchange
+        assert not isinstance(raised.value, UnsentError)
+
+    asyncio.run(scenario())
