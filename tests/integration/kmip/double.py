@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import trustme
 from cryptography.exceptions import InvalidTag
@@ -89,7 +90,8 @@ class KmipDouble:
         self.behaviour = Behaviour()
         self.asked: list[Operation] = []
         self.now = 1_700_000_000
-        self.connections = 0
+        self.hang_up: Callable[[], object] = lambda: None
+        """Closes all connections; there once it listens."""
         self._ids = map("object-{}".format, itertools.count(1))
 
     def answer(self, message: bytes) -> bytes | None:
@@ -367,8 +369,10 @@ def serving(double: KmipDouble) -> Iterator[KmipSetup]:
     context.verify_mode = ssl.CERT_REQUIRED
     started: Future[tuple[Address, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
+    open_ones: set[asyncio.StreamWriter] = set()
+
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        double.connections += 1
+        open_ones.add(writer)
         try:
             while True:
                 head = await reader.readexactly(8)
@@ -379,6 +383,11 @@ def serving(double: KmipDouble) -> Iterator[KmipSetup]:
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
+            open_ones.discard(writer)
+            writer.transport.abort()
+
+    def hang_up() -> None:
+        for writer in open_ones:
             writer.transport.abort()
 
     async def main() -> None:
@@ -392,6 +401,7 @@ def serving(double: KmipDouble) -> Iterator[KmipSetup]:
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()
     address, loop, stopped = started.result(10)
+    double.hang_up = partial(loop.call_soon_threadsafe, hang_up)
     pair = key_pair(authority, "hyok", common_name="hyok")
     try:
         tls = client_context(authority_source(authority), pair, application_protocol=None)

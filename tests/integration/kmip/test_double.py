@@ -267,6 +267,21 @@ def test_what_must_not_be_done_twice_is_not_sent_again_when_the_server_hangs_up(
     assert double.asked.count(Operation.CREATE) == 1
 
 
+def test_an_idle_connection_that_the_server_has_closed_keeps_nothing_from_being_made(
+    double: KmipDouble, setup: KmipSetup
+) -> None:
+    async def scenario(manager: KmipKeyManager) -> None:
+        # One connection, which the server closes while it is idle.
+        await failure(manager.describe_key(KEY, soon()))
+        double.hang_up()
+        await asyncio.sleep(0.05)
+        (member,) = await manager.check_health(soon())  # makes the health key
+        assert member.status is HealthStatus.ACTIVE
+
+    play(setup._replace(connections=1), scenario)
+    assert double.asked.count(Operation.CREATE) == 1
+
+
 def test_what_may_be_repeated_is_sent_again_on_another_connection(
     double: KmipDouble, setup: KmipSetup, administrator: KmipKeyAdministrator
 ) -> None:

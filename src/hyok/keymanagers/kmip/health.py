@@ -100,7 +100,7 @@ class Probe:
                 await asyncio.sleep(_ANOTHER_MAKES_IT_SECONDS)
             except KeyManagerError as error:
                 raise self._unfit(
-                    f"is not there, and may not be made ({error}); make an AES-256 key of that name"
+                    f"is not there and could not be made ({error}); make an AES-256 key of that name"
                 ) from error
             key = await find_key(self._client, key_id, deadline)
         if key is None:
