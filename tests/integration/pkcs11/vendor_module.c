@@ -33,7 +33,7 @@ enum { SETTING_ENCRYPT_DELAY_US, SETTING_DECRYPT_DELAY_US, SETTING_RANDOM_DELAY_
        SETTING_HANG, SETTING_WRONG_TAG_CODE, SETTING_FAIL_CODE, SETTING_FAIL_FUNCTION, SETTING_WITHOUT_IV_BITS,
        SETTING_READ_WRITE_ONLY, SETTING_GCM_OVER_ECB, SETTING_IGNORE_AAD, SETTING_TOKEN_FLAGS, SETTING_FROZEN_ATTRIBUTES,
        SETTING_LOGIN_DELAY_US };
-enum { IV_AS_PASSED, IV_WRITTEN_BACK, IV_APPENDED, IV_REPEATED };
+enum { IV_AS_PASSED, IV_WRITTEN_BACK, IV_APPENDED, IV_REPEATED, IV_REPLACED_AND_APPENDED };
 #define COUNTS 128
 #define MAX_SESSIONS 512
 #define MAX_INPUT 70000
@@ -110,8 +110,8 @@ static ck_ulong choose_iv(operation *now, const ck_gcm *given) {
         return OK;
     }
     now->iv_length = SET(IV_BYTES);
-    if (SET(IV_MODE) == IV_APPENDED) {
-        if (given->iv_length) return MECHANISM_PARAM_INVALID;
+    if (SET(IV_MODE) == IV_APPENDED || SET(IV_MODE) == IV_REPLACED_AND_APPENDED) {
+        if (given->iv_length != (SET(IV_MODE) == IV_APPENDED ? 0 : now->iv_length)) return MECHANISM_PARAM_INVALID;
         now->appends = 1;
     } else {
         if (given->iv_length != now->iv_length || memcmp(given->iv, zeros, now->iv_length)) return MECHANISM_PARAM_INVALID;

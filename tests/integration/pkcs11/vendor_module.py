@@ -39,6 +39,7 @@ class IvMode(IntEnum):
     WRITTEN_BACK = 1
     APPENDED = 2
     REPEATED = 3
+    REPLACED_AND_APPENDED = 4
 
 
 class Function(IntEnum):
