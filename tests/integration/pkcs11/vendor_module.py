@@ -32,6 +32,7 @@ class Setting(IntEnum):
     TOKEN_FLAGS = 13
     FROZEN_ATTRIBUTES = 14
     LOGIN_DELAY_US = 15
+    HANG_ONLY_SO_FAR = 16
 
 
 class IvMode(IntEnum):
