@@ -44,9 +44,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def pinned_server(command: Sequence[str | Path], *, port: int, core: int = SERVER_CORE) -> Iterator[int]:
-    """Run a server on one core until the block ends; yields its process id once `port` accepts connections."""
-    process = subprocess.Popen(["taskset", "-c", str(core), *command], stdout=subprocess.DEVNULL)
+def pinned_server(command: Sequence[str | Path], *, port: int, core: int | None = SERVER_CORE) -> Iterator[int]:
+    """Run a server on one core, or on all, until the block ends; yields its process id once `port` accepts."""
+    pinning = [] if core is None else ["taskset", "-c", str(core)]
+    process = subprocess.Popen([*pinning, *command], stdout=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
         yield process.pid

@@ -64,14 +64,15 @@ def make_sides(directory: Path) -> Sides:
 
 
 @contextmanager
-def running_proxy(sides: Sides, *, core: int) -> Iterator[tuple[int, int]]:
-    """Run `hyok proxy serve`; yields its process id and port."""
+def running_proxy(sides: Sides, *, core: int | None, workers: int = 1) -> Iterator[tuple[int, int]]:
+    """Run `hyok proxy serve`, on one core or on all; yields its process id and port."""
     port = free_port()
-    _set(sides.holder, 'listen = "127.0.0.1:8443"', f'listen = "127.0.0.1:{port}"')
+    settings = f'listen = "127.0.0.1:{port}"\nworkers = {workers}\n'
+    _set(sides.holder, 'listen = "127.0.0.1:8443"', settings)
     command: list[str | Path] = [HYOK, "proxy", "serve", "--config", sides.holder / "hyok.toml"]
     with pinned_server(command, port=port, core=core) as pid:
         yield pid, port
-    _set(sides.holder, f'listen = "127.0.0.1:{port}"', 'listen = "127.0.0.1:8443"')
+    _set(sides.holder, settings, 'listen = "127.0.0.1:8443"')
 
 
 @contextmanager
