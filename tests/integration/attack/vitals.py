@@ -1,0 +1,36 @@
+"""What a process and its children hold: who they are, their memory, their open files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Vitals(NamedTuple):
+    """Taken at one moment."""
+
+    pids: frozenset[int]
+    resident_mebibytes: float
+    """Of all together."""
+    descriptors: int
+    """Of all together."""
+
+
+def take(pid: int) -> Vitals:
+    """Look at a process and all its descendants."""
+    pids = _tree(pid)
+    return Vitals(frozenset(pids), sum(map(_resident_mebibytes, pids)), sum(map(_descriptors, pids)))
+
+
+def _tree(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _tree(int(child)))]
+
+
+def _resident_mebibytes(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
