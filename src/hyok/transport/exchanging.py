@@ -54,6 +54,8 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         self._received_bytes = 0
         self._was_answered = False
         self._loss: TransportError | UnansweredError = UnsentError("closed while it was idle")
+        self.ssl_object: ssl.SSLObject | None = None
+        """The TLS of this connection. Kept from its beginning: a transport that was cut does not tell any more."""
         self.peer_certificate: bytes | None = None
         """The server's certificate in DER; None without TLS."""
         self.idle_since = 0.0
@@ -94,11 +96,6 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         self._waiter = None
         if self._transport is not None:
             self._transport.abort()
-
-    @property
-    def ssl_object(self) -> ssl.SSLObject | None:
-        """The TLS of this connection."""
-        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
 
     def keep_session(self) -> None:
         """Let later connections take up this one's TLS session."""
@@ -141,6 +138,7 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
     def connection_made(self: Self, transport: asyncio.BaseTransport) -> None:
         """Be ready."""
         self._transport = cast("asyncio.Transport", transport)
+        self.ssl_object = transport.get_extra_info("ssl_object")
         if self.ssl_object is not None:
             # Now: once the server has ended the session, OpenSSL gives it no more.
             self.peer_certificate = self.ssl_object.getpeercert(binary_form=True)
