@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,7 +44,6 @@ NOT_YET = {
     (XksErrorName.ACCESS_DENIED, METADATA): "comes with secondary authorization",
     (XksErrorName.ACCESS_DENIED, ENCRYPT): "comes with secondary authorization",
     (XksErrorName.ACCESS_DENIED, DECRYPT): "comes with secondary authorization",
-    (XksErrorName.THROTTLING, HEALTH): "comes with the request quota of a key store",
 }
 NEVER = {
     (XksErrorName.DEPENDENCY_TIMEOUT, HEALTH): "a key manager that does not answer is reported as UNAVAILABLE",
@@ -181,11 +181,11 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
         yield running
 
 
-def offer(holder: Holder, key_id: str) -> None:
+def offer(holder: Holder, key_id: str, *, key_store: str = "main") -> None:
     add_external_key(
         holder.storage,
         holder.clock,
-        key_store="main",
+        key_store=key_store,
         external_key_id=key_id,
         key_manager="software",
         manager_key_id=key_id,
@@ -280,6 +280,31 @@ def test_a_key_manager_that_fails_is_told_by_the_error_it_stands_for(
         check(client.ask(path_of(operation, LIVE_KEY), contents()[operation]), error)
 
 
+@pytest.fixture(scope="module")
+def throttled(proxy: RunningProxy) -> Credential:
+    """The credential of a key store that takes one request per second."""
+    with proxy.holder() as holder:
+        create_key_store(holder.storage, holder.clock, name="narrow", quota=1)
+        pair = create_credential(holder.storage, holder.safe, holder.clock, key_store="narrow")
+        offer(holder, "both", key_store="narrow")
+    return Credential(pair.access_key_id, pair.secret_access_key.reveal().decode())
+
+
+@pytest.mark.parametrize("operation", XksOperation)
+def test_a_key_store_over_its_quota_throttles(
+    proxy: RunningProxy, throttled: Credential, operation: XksOperation
+) -> None:
+    with proxy.connect(credential=throttled, uri_path="/narrow/kms/xks/v1") as client:
+        answer = client.ask(path_of(operation, "both"), contents()[operation])
+        for _ in range(50):  # until the key store is known everywhere and its one request is spent
+            if answer.status == 429:
+                break
+            time.sleep(0.02)
+            answer = client.ask(path_of(operation, "both"), contents()[operation])
+        check(answer, XksErrorName.THROTTLING)
+
+
+QUOTA = [(XksErrorName.THROTTLING, operation) for operation in XksOperation]
 INTERNAL = [(XksErrorName.INTERNAL, operation) for operation in XksOperation]
 
 
@@ -298,7 +323,7 @@ def test_a_proxy_that_can_record_nothing_fails_internally(
 def test_every_error_of_every_operation_is_brought_about_here() -> None:
     wanted = {(error, operation) for error in XksErrorName for operation in error.operations}
     seen = {(case.error, case.operation) for case in cases()}
-    seen |= {(error, operation) for _, error, operation in FAILURES} | set(INTERNAL)
+    seen |= {(error, operation) for _, error, operation in FAILURES} | set(INTERNAL + QUOTA)
     assert wanted - seen == NOT_YET.keys() | NEVER.keys()
     assert seen <= wanted
 
