@@ -106,7 +106,7 @@ def test_exchanges_at_the_same_time_have_connections_of_their_own_and_the_last_u
         service = ScriptedService(echo)
         async with serving(service) as address, pooling(address) as pool:
             await asyncio.gather(post(pool, b"/50"), post(pool, b"/100"), post(pool, b"/150"))
-            last = service.requests[2].peer
+            last = next(request.peer for request in service.requests if request.target == b"/150")
             assert len({request.peer for request in service.requests}) == 3
             await post(pool)
             await post(pool)
@@ -435,7 +435,7 @@ def test_a_caller_that_goes_away_while_connecting_leaves_no_connection_behind() 
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 task.cancel()
-                with pytest.raises(asyncio.CancelledError):
+                with contextlib.suppress(asyncio.CancelledError):  # the last ones may have been answered already
                     await task
             await asyncio.sleep(0.3)
             assert (await post(pool)).status == 200
