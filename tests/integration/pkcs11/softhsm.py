@@ -54,6 +54,11 @@ class SoftHsm:
         subprocess.run(command, check=True, capture_output=True)
         return TokenName(TokenNameKind.LABEL, label)
 
+    def directory_of(self, label: str) -> Path:
+        """Return where the files of one token are."""
+        (found,) = (path for path in self.tokens.iterdir() if label.encode() in (path / "token.object").read_bytes())
+        return found
+
     def take_away(self) -> None:
         """Remove the files of all tokens, as when the disk is gone."""
         self.tokens.rename(self._away)

@@ -233,6 +233,8 @@ class TokenGuard:
         """KeyManagerError if the token must not, or not yet, be opened again."""
         if self._refusal is not None:
             raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, str(self._refusal)) from self._refusal
+        if seen is not None and seen.generation != self._module.generation:
+            return  # no fault of this token: another manager had the library initialised anew
         now = time.monotonic()
         if seen is not None and seen.proven_at > seen.opened_at:
             self._attempts = 0  # it has served since the last attempt
