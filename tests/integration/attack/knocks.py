@@ -41,6 +41,7 @@ class Knocker:
         assert self._tls is not None
         with open_tls(self._port, self._tls, self._session) as connection:
             os.write(connection.fileno(), data)
+            _close_sending_side(connection)
             return _read_to_end(connection)
 
 
