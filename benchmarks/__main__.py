@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmarks import data_keys, policy_decisions, proxy_encrypt, transit
+from benchmarks import data_keys, policy_decisions, proxy_encrypt, transit, workers
 
 
 def _show_proxy_encrypt(*, quick: bool) -> dict[str, Any]:
@@ -79,11 +79,22 @@ def _show_policy_decisions(*, quick: bool) -> dict[str, Any]:
     return found._asdict()
 
 
+def _show_workers(*, quick: bool) -> dict[str, Any]:
+    found = workers.measure(rounds=3 if quick else 9, seconds=2 if quick else 4)
+    click.echo(f"\nproxy Encrypt, {workers.RATE_PER_SECOND} requests/s offered on {workers.CONNECTIONS} connections")
+    click.echo(f"  {'workers':10}{'CPU µs':>8}{'p99 ms':>9}")
+    for name, one in (("one", found.one), ("two", found.two)):
+        click.echo(f"  {name:10}{one.cpu_microseconds:8.1f}{one.p99_milliseconds:9.2f}")
+    click.echo(f"  two workers cost {found.ratio:.2f} times what one costs")
+    return {"one": found.one._asdict(), "two": found.two._asdict(), "ratio": found.ratio}
+
+
 BENCHMARKS = {
     "proxy-encrypt": _show_proxy_encrypt,
     "data-keys": _show_data_keys,
     "policy-decisions": _show_policy_decisions,
     "transit": _show_transit,
+    "workers": _show_workers,
 }
 
 

@@ -301,7 +301,7 @@ class Supervisor:
                 self._notifier.notify("READY=1")
                 return
             tls = await asyncio.to_thread(check_proxy_tls, wanted.require_proxy())
-        except HyokError as error:
+        except (HyokError, OSError) as error:
             _log.error("the reload is refused and nothing has changed: %s", error)
             self._notifier.notify("READY=1")
             return
@@ -322,7 +322,7 @@ class Supervisor:
     async def _renew_tls(self, configuration: Configuration) -> None:
         try:
             tls = await asyncio.to_thread(check_proxy_tls, configuration.require_proxy())
-        except HyokError as error:
+        except (HyokError, OSError) as error:
             _log.error("the certificate in force is kept: %s", error)
             return
         if tls == self.generation.tls:
