@@ -25,6 +25,7 @@ PAUSE_SECONDS = 0.001
 MOST = 2.0
 """How much longer the slowest hundredth of requests may take than without the crowd."""
 ATTEMPTS = 3
+FEW_FILES = 512
 ROOT = Path(__file__).parents[3]
 
 
@@ -36,8 +37,14 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
         "HYOK__PROXY__LIMITS__CONNECTIONS_PER_ADDRESS": "20000",
         "HYOK__PROXY__LIMITS__REQUESTS_PER_CONNECTION": "1000000",
     }
-    with running_proxy(tmp_path_factory.mktemp("crowd") / "holder", settings) as running:
-        yield running
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FILES, hard))  # as many as a login allows, or fewer
+    try:
+        with running_proxy(tmp_path_factory.mktemp("crowd") / "holder", settings) as running:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            yield running
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @contextmanager

@@ -127,9 +127,10 @@ def decrypt_content(encrypted: Mapping[str, Any], **changes: Any) -> dict[str, A
 
 
 def eventually(holds: Callable[[], bool], *, seconds: float = 5.0) -> float:
-    """Return how long it took until something holds; fails after `seconds`."""
-    began = time.monotonic()
+    """Return after how long something held, as of the beginning of the look that saw it; fails after `seconds`."""
+    began = looked = time.monotonic()
     while not holds():
-        assert time.monotonic() - began < seconds
+        assert looked - began < seconds
         time.sleep(0.02)
-    return time.monotonic() - began
+        looked = time.monotonic()
+    return looked - began
