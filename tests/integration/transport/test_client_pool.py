@@ -344,6 +344,22 @@ def test_a_server_that_does_not_let_our_certificate_in_is_a_failure_of_tls(
     run_briefly(scenario)
 
 
+def test_a_session_that_was_taken_up_is_not_read_again() -> None:
+    async def scenario() -> None:
+        tls = client_context(authority_source(AUTHORITY)).context
+        sessions = vars(tls.sslobject_class)["sessions"]
+        kept = []
+        async with serving(ScriptedService(echo), tls=server_context(SERVER).context) as address:
+            for _ in range(3):
+                async with pooling(address, tls=tls) as pool:
+                    await post(pool)
+                    kept.append(sessions["xks.test"])
+        # CPython 3.11 leaks memory with each session that it hands out.
+        assert kept[0] is kept[1] is kept[2]
+
+    run_briefly(scenario)
+
+
 def test_a_refusal_that_is_there_before_the_request_is_a_failure_of_tls_too() -> None:
     async def scenario() -> None:
         tls = client_context(authority_source(AUTHORITY)).context
