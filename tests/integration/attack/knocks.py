@@ -28,7 +28,8 @@ class Knocker:
                 return statuses_of(_say(connection, data))
         with open_tls(self._port, self._tls, self._session) as connection:
             answered = _say(connection, data)
-            self._session = connection.session or self._session
+            if self._session is None:  # once: CPython 3.11 leaks each time that `session` is read
+                self._session = connection.session
             return statuses_of(answered)
 
     def knock_below_tls(self, data: bytes) -> bytes:

@@ -89,7 +89,8 @@ class Pipeline:
             raise UnansweredError(self._unanswered[0].raw[:3000]) from error
         if not piece:
             raise UnansweredError(self._unanswered[0].raw[:3000])
-        self._session = self._connection.session
+        if self._session is None:  # once: CPython 3.11 leaks each time that `session` is read
+            self._session = self._connection.session
         self._buffered += piece
 
 
