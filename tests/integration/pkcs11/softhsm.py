@@ -74,14 +74,14 @@ def access(token: TokenName, *, dialect: Dialect = PRESETS["softhsm"], pin: byte
 
 
 @contextmanager
-def logged_in(module: Module, token: TokenName) -> Iterator[tuple[Library, int]]:
+def logged_in(module: Module, token: TokenName, *, pin: bytes = PIN) -> Iterator[tuple[Library, int]]:
     """A read-write session of somebody else's program, so to say, in this process."""
     module.acquire()
     module.enter()
     library = module.library
     try:
         session = library.open_session(find_token(library, token).slot, CKF_RW_SESSION | CKF_SERIAL_SESSION)
-        library.login(session, PIN)
+        library.login(session, pin)
         yield library, session
         library.close_session(session)
     finally:
@@ -117,9 +117,9 @@ def change_keys(module: Module, token: TokenName, *, label: str, attributes: Map
             library.set_attribute_values(session, handle, attributes)
 
 
-def destroy_keys(module: Module, token: TokenName, *, label: str) -> None:
+def destroy_keys(module: Module, token: TokenName, *, label: str, pin: bytes = PIN) -> None:
     """Destroy all keys of a label."""
-    with logged_in(module, token) as (library, session):
+    with logged_in(module, token, pin=pin) as (library, session):
         template: dict[int, bytes] = {AttributeType.CKA_LABEL: label.encode()}
         for handle in library.find_objects(session, template, at_most=100):
             library.destroy_object(session, handle)
