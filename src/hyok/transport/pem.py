@@ -18,9 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from hyok.errors import OperatorError
 from hyok.secret import Secret
 
-_RENEWAL_IS_LATE_DAYS = 21
-"""Certificates of public CAs are renewed a month before their end. One that was not, an operator can still see to."""
-
 
 class PemSource(NamedTuple):
     """PEM text and the name by which an operator knows it: a path or a reference."""
@@ -124,14 +121,8 @@ def _memory_file(source: PemSource) -> Iterator[str]:
 
 def _warn_of_dates(certificate: x509.Certificate, name: str) -> tuple[str, ...]:
     now = time.time()
-    remaining_days = (certificate.not_valid_after_utc.timestamp() - now) / 86400
-    if remaining_days <= 0:
+    if certificate.not_valid_after_utc.timestamp() <= now:
         return (f"the certificate {name} expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",)
     if certificate.not_valid_before_utc.timestamp() > now:
         return (f"the certificate {name} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC",)
-    if remaining_days < _RENEWAL_IS_LATE_DAYS:
-        return (
-            f"the certificate {name} expires in {remaining_days:.0f} days, on "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC; renew it",
-        )
     return ()

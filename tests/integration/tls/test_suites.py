@@ -6,7 +6,6 @@ XKS API, Transport: TLS 1.2 or later with the suites that it names. Nothing weak
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 
@@ -119,10 +118,8 @@ def test_curl_gets_in_with_the_named_suites_only(
 def test_a_certificate_that_soon_expires_is_warned_of_at_the_start(
     strict: RunningProxy, compatible: RunningProxy
 ) -> None:
-    warnings = [entry["message"] for entry in entries(compatible) if entry["level"] == "warning"]
-    assert any("server.pem expires in 5 days, on " in warning for warning in warnings)
-    assert not [entry for entry in entries(strict) if "expires in 5 days" in entry["message"]]
-    assert any(re.fullmatch(r"the certificate expires in \d+ days", entry["message"]) for entry in entries(strict))
+    assert [entry["level"] for entry in entries(compatible) if "expires in 5 days" in entry["message"]] == ["warning"]
+    assert [entry["level"] for entry in entries(strict) if "expires in" in entry["message"]] == ["info"]
 
 
 def entries(proxy: RunningProxy) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hyok.errors import OperatorError
 from hyok.secret import Secret
 from hyok.transport.pem import PemSource, load_authorities, load_key_pair, read_pem
-from tests.unit.transport.certificates import EXPIRED, authority_source, key_pair, source
+from tests.unit.transport.certificates import EXPIRED, authority_source, key_pair
 
 AUTHORITY = trustme.CA()
 
@@ -44,6 +44,7 @@ def test_a_directory_is_not_a_file(tmp_path: Path) -> None:
 def test_a_matching_pair_is_loaded_and_tells_when_it_expires() -> None:
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
     state = load_key_pair(context(), *key_pair(AUTHORITY, "xks.test", not_after=ends))
+    assert state.warnings == ()
     assert state.expires_at == ends.timestamp()
 
 
@@ -56,20 +57,6 @@ def test_a_certificate_of_the_future_is_loaded_with_a_warning() -> None:
     state = load_key_pair(context(), *key_pair(AUTHORITY, "xks.test", not_after=datetime.now(UTC) + timedelta(days=19)))
     assert "is not valid before" in state.warnings[0]
     assert state.expires_at > time.time()
-
-
-@pytest.mark.parametrize(("days", "is_warned_of"), [(0.5, True), (20.9, True), (21.1, False)])
-def test_a_certificate_near_its_end_is_warned_of(days: float, *, is_warned_of: bool) -> None:
-    now = datetime.now(UTC)
-    end = now + timedelta(days=days)
-    issued = AUTHORITY.issue_cert("xks.test", not_before=now - timedelta(days=1), not_after=end)
-    chain = source("chain.pem", issued.cert_chain_pems)
-    warnings = load_key_pair(context(), chain, source("key.pem", [issued.private_key_pem])).warnings
-    if is_warned_of:
-        (warning,) = warnings
-        assert warning.startswith(f"the certificate chain.pem expires in {days:.0f} days, on {end:%Y-%m-%d}")
-    else:
-        assert warnings == ()
 
 
 def test_a_key_of_another_certificate_is_refused_and_both_are_named() -> None:
