@@ -7,8 +7,9 @@ leaves timeouts that need the current task (`asyncio.timeout`, aiohttp) to tasks
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from hyok.clock import Deadline
 
@@ -99,8 +100,29 @@ class KeyManager(Protocol):
         ...
 
 
+T = TypeVar("T")
+
+
+class VerifyingKeyManager:
+    """The optional second power of a key manager: to encrypt and decrypt the output again in one go.
+
+    For one whose calls change threads or cross a network: half of the changes. A base class and not a protocol,
+    because the proxy asks of each request whether its manager is one.
+    """
+
+    async def encrypt_verified(
+        self, version: KeyVersion, plaintext: bytes, aad: bytes, bind: Callable[[Sealed], T], deadline: Deadline
+    ) -> tuple[Sealed, T]:
+        """Encrypt as `encrypt` does, call `bind` with the output, then decrypt that output and compare.
+
+        `bind` comes first, so that what it computes does not cover a bit flipped in between; it may run in another
+        thread. CIPHERTEXT_REJECTED if the output does not decrypt to the plaintext.
+        """
+        raise NotImplementedError
+
+
 class KeyAdministrator(Protocol):
-    """The optional second power of a key manager: to make and change keys. For the command line and the console only.
+    """The optional third power of a key manager: to make and change keys. For the command line and the console only.
 
     Blocking calls: they run in a command or in a worker thread. Each change is durable when the call returns. Raises
     `KeyManagerError` and `hyok.errors.NotDoneError`.

@@ -29,6 +29,7 @@ from hyok.keymanagers.interface import (
     KeyUsage,
     KeyVersion,
     Sealed,
+    VerifyingKeyManager,
 )
 from hyok.transport.steps import Begun
 
@@ -91,6 +92,21 @@ class KeyManagerContract:
         async def check(subject: Subject) -> None:
             ivs = {(await _seal(subject, b"the same", b""))[1].iv for _ in range(50)}
             assert len(ivs) == 50
+
+        self._run(check)
+
+    def test_what_it_verifies_by_itself_comes_back_too(self) -> None:
+        """Where it is a `VerifyingKeyManager`: what binds sees the very output, and that decrypts."""
+
+        async def check(subject: Subject) -> None:
+            if not isinstance(subject.manager, VerifyingKeyManager):
+                return
+            version = await subject.manager.active_version(subject.key_id, _soon())
+            sealed, bound = await subject.manager.encrypt_verified(
+                version, b"plaintext", b"aad", lambda output: ("bound", output), _soon()
+            )
+            assert bound == ("bound", sealed)
+            assert await subject.manager.decrypt(version, sealed, b"aad", _soon()) == b"plaintext"
 
         self._run(check)
 

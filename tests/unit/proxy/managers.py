@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
 
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
-from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyManager, KeyVersion, MemberHealth, Sealed
+from hyok.keymanagers.interface import (
+    HealthStatus,
+    KeyDescription,
+    KeyManager,
+    KeyVersion,
+    MemberHealth,
+    Sealed,
+    VerifyingKeyManager,
+)
+
+T = TypeVar("T")
 
 
 class WatchedManager:
@@ -43,6 +55,24 @@ class WatchedManager:
 
     async def aclose(self) -> None:
         await self.inner.aclose()
+
+
+class VerifyingManager(WatchedManager, VerifyingKeyManager):
+    """Verifies its encryptions by itself; the first so many come out wrong."""
+
+    def __init__(self, manager: KeyManager, *, rejections: int = 0) -> None:
+        super().__init__(manager)
+        self.rejections = rejections
+        self.verified = 0
+
+    async def encrypt_verified(
+        self, version: KeyVersion, plaintext: bytes, aad: bytes, bind: Callable[[Sealed], T], deadline: Deadline
+    ) -> tuple[Sealed, T]:
+        self.verified += 1
+        if self.verified <= self.rejections:
+            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED)
+        sealed = await self.inner.encrypt(version, plaintext, aad, deadline)
+        return sealed, bind(sealed)
 
 
 class FailingManager(WatchedManager):

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from hyok.clock import Deadline, deadline_in
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
-from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyUsage, KeyVersion, MemberHealth, Sealed
+from hyok.keymanagers.interface import (
+    HealthStatus,
+    KeyDescription,
+    KeyUsage,
+    KeyVersion,
+    MemberHealth,
+    Sealed,
+    VerifyingKeyManager,
+)
 from hyok.keymanagers.pkcs11.cipher import CipherSession
 from hyok.keymanagers.pkcs11.constants import TAG_BYTES
 from hyok.keymanagers.pkcs11.finder import KeyFinder
@@ -30,9 +39,10 @@ REFUSAL_SECONDS: Final = 1.0
 """A refusal is believed for so long: how late it is noticed that a key was enabled."""
 _REFRESH_TIMEOUT_SECONDS: Final = 5.0
 _IV_BYTES: Final = (12, 16)
+T = TypeVar("T")
 
 
-class Pkcs11KeyManager:
+class Pkcs11KeyManager(VerifyingKeyManager):
     """A `KeyManager` on one token."""
 
     def __init__(self, setup: Pkcs11Setup) -> None:
@@ -76,6 +86,14 @@ class Pkcs11KeyManager:
     async def encrypt(self, version: KeyVersion, plaintext: bytes, aad: bytes, deadline: Deadline) -> Sealed:
         """Encrypt under exactly this version: two calls of the token's library."""
         return await self._pool.submit(deadline, self._guard.perform, self._encrypt, version, plaintext, aad)
+
+    async def encrypt_verified(
+        self, version: KeyVersion, plaintext: bytes, aad: bytes, bind: Callable[[Sealed], T], deadline: Deadline
+    ) -> tuple[Sealed, T]:
+        """Encrypt, bind and decrypt again on one session, with one change of threads."""
+        return await self._pool.submit(
+            deadline, self._guard.perform, self._encrypt_verified, version, plaintext, aad, bind
+        )
 
     async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:
         """Decrypt under any version that the token still has: two calls of its library."""
@@ -143,6 +161,21 @@ class Pkcs11KeyManager:
             sealed = session.encrypt(handle, plaintext, aad)
         vouch(token)
         return sealed
+
+    def _encrypt_verified(
+        self,
+        session: CipherSession,
+        token: OpenToken,
+        version: KeyVersion,
+        plaintext: bytes,
+        aad: bytes,
+        bind: Callable[[Sealed], T],
+    ) -> tuple[Sealed, T]:
+        sealed = self._encrypt(session, token, version, plaintext, aad)
+        bound = bind(sealed)
+        if self._decrypt(session, token, version, sealed, aad) != plaintext:
+            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, "it decrypts to something else")
+        return sealed, bound
 
     def _decrypt(
         self, session: CipherSession, token: OpenToken, version: KeyVersion, sealed: Sealed, aad: bytes

@@ -5,10 +5,11 @@ With an integrity value asked for, the key manager must first decrypt what it ju
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
-from hyok.keymanagers.interface import KeyUsage, KeyVersion
+from hyok.keymanagers.interface import KeyUsage, KeyVersion, Sealed, VerifyingKeyManager
 from hyok.proxy.call import KeyCall
 from hyok.proxy.ciphertext_metadata import encode_ciphertext_metadata
 from hyok.xks.aad import frame_aad
@@ -46,11 +47,16 @@ async def _encrypt(asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
     if call.key.decrypting_version != version.number:
         await _ask_for_decryption(version, call)
     for _ in range(_ATTEMPTS):
-        sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
-        # 3. The integrity value first: computed after the decryption it would cover a bit flipped in between.
-        value = integrity_value(aad, metadata, sealed.iv, sealed.ciphertext, sealed.tag)
-        # 4. Then the decryption of that same output.
         try:
+            if isinstance(manager, VerifyingKeyManager):  # it takes steps 3 and 4 as well
+                sealed, value = await manager.encrypt_verified(
+                    version, plaintext, framed_aad, partial(_bind, aad, metadata), deadline
+                )
+                return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata, value)
+            sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
+            # 3. The integrity value first: computed after the decryption it would cover a bit flipped in between.
+            value = _bind(aad, metadata, sealed)
+            # 4. Then the decryption of that same output.
             decrypted = await manager.decrypt(version, sealed, framed_aad, deadline)
         except KeyManagerError as error:
             if error.failure is not KeyManagerFailure.CIPHERTEXT_REJECTED:
@@ -59,6 +65,10 @@ async def _encrypt(asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
             if decrypted == plaintext:
                 return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata, value)
     raise XksError(XksErrorName.INTERNAL, "the key manager does not decrypt what it has just encrypted")
+
+
+def _bind(aad: bytes, metadata: bytes, sealed: Sealed) -> bytes:
+    return integrity_value(aad, metadata, sealed.iv, sealed.ciphertext, sealed.tag)
 
 
 async def _ask_for_decryption(version: KeyVersion, call: KeyCall) -> None:

@@ -11,6 +11,7 @@ from tests.unit.proxy.managers import (
     FailingManager,
     FlippingManager,
     RotatingManager,
+    VerifyingManager,
     WatchedManager,
     WrongAnswerManager,
 )
@@ -70,6 +71,27 @@ def test_an_answer_is_verified_by_a_decryption(stage: Stage) -> None:
     stage.encrypt()
 
     assert (manager.calls["encrypt"], manager.calls["decrypt"]) == (1, 1)
+
+
+def test_a_manager_that_verifies_by_itself_is_asked_to_and_for_nothing_else(stage: Stage) -> None:
+    manager = stage.managers[MANAGER] = VerifyingManager(stage.managers[MANAGER])
+
+    encrypted = stage.encrypt(plaintext=b"a data key", aad=b"project=nile")
+
+    assert (manager.verified, manager.calls["encrypt"], manager.calls["decrypt"]) == (1, 0, 0)
+    covered = b"project=nile" + b"".join(
+        from_base64(encrypted[name])
+        for name in ("ciphertextMetadata", "initializationVector", "ciphertext", "authenticationTag")
+    )
+    assert from_base64(encrypted["ciphertextDataIntegrityValue"]) == hashlib.sha256(covered).digest()
+
+
+@pytest.mark.parametrize(("rejections", "status"), [(1, 200), (2, 500)])
+def test_what_a_manager_cannot_verify_is_encrypted_anew_once(stage: Stage, rejections: int, status: int) -> None:
+    manager = stage.managers[MANAGER] = VerifyingManager(stage.managers[MANAGER], rejections=rejections)
+
+    assert stage.ask(encrypt_request()).status == status
+    assert manager.verified == 2
 
 
 def test_a_bit_flipped_once_is_encrypted_anew(stage: Stage) -> None:
