@@ -18,6 +18,7 @@ SEEDS = (
     b"POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab",
     b"POST /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nab",
     b"HEAD /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+    b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n",
 )
 
 

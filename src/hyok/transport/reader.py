@@ -30,7 +30,6 @@ _NOTED = frozenset(
         b"expect",
     )
 )
-_SLASH = ord("/")
 
 
 class RequestReader:
@@ -171,7 +170,7 @@ class RequestReader:
         request.method = self._parser.get_method()
         if len(self._headers) > self._header_count:
             self._stop(Refusal.HEAD_TOO_LARGE)
-        if request.target[0] != _SLASH or request.method == b"CONNECT":
+        if request.target[:1] != b"/" or request.method == b"CONNECT":
             self._stop(Refusal.MALFORMED)
         if self._is_unusual or not self._parser.should_keep_alive():
             self._check_unusual(request)

@@ -98,6 +98,7 @@ LINES = {
     "a target without a slash": post(line=b"POST health HTTP/1.1"),
     "an asterisk": post(line=b"OPTIONS * HTTP/1.1"),
     "CONNECT": post(line=b"CONNECT localhost:443 HTTP/1.1"),
+    "CONNECT without a target": b"CONNECT \n\r\n",
     "a method in lower case": post(line=b"post / HTTP/1.1"),
     "a method that nobody knows": post(line=b"STEAL / HTTP/1.1"),
     "no version": post(line=b"POST /"),

@@ -132,6 +132,7 @@ def test_empty_lines_before_a_request_are_ignored() -> None:
         pytest.param(b"GET http://h/a HTTP/1.1\r\nHost: h\r\n\r\n", id="an absolute target"),
         pytest.param(b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", id="CONNECT"),
         pytest.param(b"CONNECT /a HTTP/1.1\r\nHost: h\r\n\r\n", id="CONNECT with a path"),
+        pytest.param(b"CONNECT \n\r\n", id="CONNECT without a target"),
         pytest.param(b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", id="an asterisk"),
         pytest.param(b"POST / HTTP/2.0\r\nHost: h\r\n\r\n", id="version 2.0"),
         pytest.param(b"POST / HTTP/0.9\r\nHost: h\r\n\r\n", id="version 0.9"),
