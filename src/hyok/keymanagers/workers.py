@@ -4,9 +4,10 @@ A caller awaits a plain future, which fails with TIMED_OUT at the caller's deadl
 it keeps its thread, and what the thread owns (an HSM session), until it returns, and is counted meanwhile. When all
 threads are taken and the queue is full, a new call is OVERLOADED at once.
 
-Results travel back in batches: a thread leaves its result in a list and wakes the loop only if nobody has yet. That,
-and one timer for all deadlines instead of one each, is what makes a call cost 5 us here and not the 150 us of
-`run_in_executor`.
+How many threads work side by side follows the calls. Where they take milliseconds, in an HSM or on the way to it, every
+call has a thread at once. Where they take microseconds, more than one thread only makes the interpreter's lock change
+hands: one works off what waits, and others join it when the queue does not move. With batched results (`deliveries.py`)
+a call costs some 5 us here and not the 150 us of `run_in_executor`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,21 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, TypeVarTuple
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar, TypeVarTuple
 
-from hyok.clock import NO_DEADLINE, Deadline
+from hyok.clock import Deadline
+from hyok.keymanagers.deliveries import Desk, Job
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 
 CLOSING_SECONDS: Final = 2.0
 """How long closing waits for calls that have not returned."""
+SHORT_SECONDS: Final = 0.0005
+"""A call that takes no longer is not worth another thread."""
+LONG_CALLS: Final = 8
+"""So many calls one after the other that took longer make calls long. One alone may just have waited for the
+interpreter's lock."""
+STUCK_SECONDS: Final = 0.02
+"""When no call has returned for so long, other threads take over what waits, however short calls were."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -70,11 +79,20 @@ class WorkerPool(Generic[S]):
         self._workshop = workshop
         self._max_threads = threads
         self._max_unfinished = threads + queue_length
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._workers: list[_Worker[S]] = []
+        self._waiting: deque[Job] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        """One entry for each thread that is to stop resting."""
+        self._workers: list[_Worker] = []
+        self._resting = 0
         self._alive = 0
         self._lock = threading.Lock()
-        self._desk: _Desk | None = None
+        """Guards the two numbers above."""
+        self._long_calls = LONG_CALLS
+        self._returned = 0
+        """Changes whenever a call returns; no exact count, as all threads add to it."""
+        self._is_watched = False
+        self._is_calling = False
+        self._desk: Desk | None = None
         self._is_closed = False
         self._ended: asyncio.Future[None] | None = None
         self._overloaded = 0
@@ -88,7 +106,7 @@ class WorkerPool(Generic[S]):
         loop = asyncio.get_running_loop()
         desk = self._desk
         if desk is None or desk.loop is not loop:
-            desk = self._desk = _Desk(loop)
+            desk = self._desk = Desk(loop)
         if self._is_closed:
             raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"{self._name} is closed")
         if desk.unfinished >= self._max_unfinished:
@@ -97,12 +115,19 @@ class WorkerPool(Generic[S]):
                 KeyManagerFailure.OVERLOADED,
                 f"{self._name} has {desk.unfinished} calls under way or waiting, as many as it takes",
             )
-        if desk.unfinished >= len(self._workers) < self._max_threads:
+        if not self._workers:
             self._start_thread()
         future: asyncio.Future[T] = loop.create_future()
-        job = _Job(desk, future, deadline, work, arguments)
+        job = Job(desk, future, deadline, work, arguments)
         desk.expect(job)
-        self._queue.put(job)
+        self._waiting.append(job)
+        if not self._is_calling:
+            # At the end of this turn of the loop: a thread that wakes now could only wait for the interpreter's lock.
+            self._is_calling = True
+            loop.call_soon(self._call)
+        if not self._is_watched:
+            self._is_watched = True
+            loop.call_later(STUCK_SECONDS, self._watch, desk, self._returned)
         return future
 
     def counts(self) -> WorkerCounts:
@@ -111,7 +136,7 @@ class WorkerPool(Generic[S]):
         return WorkerCounts(
             threads=len(self._workers),
             running=len(jobs),
-            queued=self._queue.qsize(),
+            queued=len(self._waiting),
             abandoned=sum(job.future.done() for job in jobs),
             late=self._desk.late if self._desk is not None else 0,
             overloaded=self._overloaded,
@@ -129,11 +154,43 @@ class WorkerPool(Generic[S]):
         if not self._workers:
             self._start_thread()  # to close the workshop, which may block too
         for _ in self._workers:
-            self._queue.put(None)
+            self._bell.put(None)
         await asyncio.wait((self._ended,), timeout=CLOSING_SECONDS)
 
+    def _call(self) -> None:
+        """Have threads take what was submitted in this turn of the loop."""
+        self._is_calling = False
+        if self._long_calls >= LONG_CALLS:
+            for _ in range(len(self._waiting)):
+                self._call_one()
+        elif self._resting == len(self._workers):
+            # A thread looks for jobs once more before it rests: if all rest now, none has seen these.
+            self._call_one()
+
+    def _call_one(self) -> None:
+        """Have one more thread work, if there is one."""
+        with self._lock:
+            is_one_resting = self._resting > 0
+            if is_one_resting:
+                self._resting -= 1
+        if is_one_resting:
+            self._bell.put(None)
+        elif len(self._workers) < self._max_threads:
+            self._start_thread()
+
+    def _watch(self, desk: Desk, returned: int) -> None:
+        """Have a thread for each job that waits if no call has returned since last time, or calls have become long."""
+        desk.hand_over()
+        if not desk.unfinished:
+            self._is_watched = False
+            return
+        if self._returned == returned or self._long_calls >= LONG_CALLS:
+            for _ in range(len(self._waiting)):
+                self._call_one()
+        desk.loop.call_later(STUCK_SECONDS, self._watch, desk, self._returned)
+
     def _start_thread(self) -> None:
-        worker: _Worker[S] = _Worker()
+        worker = _Worker()
         name = f"{self._name}-{len(self._workers) + 1}"
         thread = threading.Thread(target=self._run, args=(worker,), name=name, daemon=True)
         with self._lock:
@@ -148,15 +205,15 @@ class WorkerPool(Generic[S]):
         else:
             self._workers.append(worker)
 
-    def _run(self, worker: _Worker[S]) -> None:
+    def _run(self, worker: _Worker) -> None:
         seat = self._workshop.open_seat()
-        take = self._queue.get
-        while (job := take()) is not None:
+        while (job := self._take()) is not None:
             if job.future.done():
-                job.desk.deliver((job, None, None))  # nobody waits for it any more
+                job.desk.deliver((job, None, None), time.monotonic())  # nobody waits for it any more
                 continue
             worker.job = job
             result = error = None
+            began_at = time.monotonic()
             try:
                 if self._is_closed:
                     raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"{self._name} is closed")
@@ -164,7 +221,13 @@ class WorkerPool(Generic[S]):
             except BaseException as raised:  # noqa: BLE001  # whatever it is, it is the caller's
                 error = raised
             worker.job = None
-            job.desk.deliver((job, result, error))
+            self._returned += 1
+            now = time.monotonic()
+            if now - began_at > SHORT_SECONDS:
+                self._long_calls += 1
+            elif error is None:  # a refusal need not have called anything
+                self._long_calls = 0
+            job.desk.deliver((job, result, error), now, is_one_of_many=bool(self._waiting))
             # Else this thread would keep a request's plaintext alive until the next one comes.
             del job, result, error
         self._workshop.close_seat(seat)
@@ -175,104 +238,33 @@ class WorkerPool(Generic[S]):
             self._workshop.close()
             self._report_end()
 
+    def _take(self) -> Job | None:
+        """Return the next job, resting until there is one; None when the pool is closed and nothing waits."""
+        waiting = self._waiting
+        while True:
+            try:
+                return waiting.popleft()
+            except IndexError:
+                pass
+            if self._is_closed:
+                return None
+            with self._lock:
+                if waiting:
+                    continue
+                self._resting += 1
+            self._bell.get()
+
     def _report_end(self) -> None:
         if self._ended is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: closing took longer than it was waited for
                 self._ended.get_loop().call_soon_threadsafe(_settle, self._ended)
 
 
-class _Worker(Generic[S]):
+class _Worker:
     __slots__ = ("job",)
 
     def __init__(self) -> None:
-        self.job: _Job | None = None
-
-
-class _Job:
-    __slots__ = ("arguments", "deadline", "desk", "future", "work")
-
-    def __init__(
-        self,
-        desk: _Desk,
-        future: asyncio.Future[Any],  # any result: the desk only carries it
-        deadline: Deadline,
-        work: Callable[..., object],
-        arguments: tuple[object, ...],
-    ) -> None:
-        self.desk = desk
-        self.future = future
-        self.deadline = deadline
-        self.work = work
-        self.arguments = arguments
-
-
-_Delivery = tuple[_Job, object, BaseException | None]
-
-
-class _Desk:
-    """Where results arrive on the loop's side; all but `deliver` belongs to the loop's thread."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.unfinished = 0
-        """Jobs that wait or run, whether or not somebody still waits for them."""
-        self.late = 0
-        self._waited_for: set[_Job] = set()
-        self._arrived: deque[_Delivery] = deque()
-        self._is_woken = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at: float = NO_DEADLINE
-
-    def expect(self, job: _Job) -> None:
-        self.unfinished += 1
-        self._waited_for.add(job)
-        if job.deadline < self._timer_at:
-            self._set_timer(job.deadline)
-
-    def deliver(self, delivery: _Delivery) -> None:
-        """Called by the threads. Looking at the flag after adding is what makes it sure that the loop sees it."""
-        self._arrived.append(delivery)
-        if not self._is_woken:
-            self._is_woken = True
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and with it whoever waited
-                self.loop.call_soon_threadsafe(self._hand_over)
-
-    def _hand_over(self) -> None:
-        self._is_woken = False
-        arrived = self._arrived
-        while arrived:
-            job, result, error = arrived.popleft()
-            self.unfinished -= 1
-            self._waited_for.discard(job)
-            future = job.future
-            if future.done():
-                self.late += 1
-            elif error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = self.loop.call_later(max(0.0, at - time.monotonic()), self._let_go_of_late_ones)
-
-    def _let_go_of_late_ones(self) -> None:
-        # The timer is for the earliest deadline that was ever seen; most often that job has long returned, and this
-        # only looks for the next one: some four times a second, not once a call.
-        self._timer = None
-        self._timer_at = NO_DEADLINE
-        now = time.monotonic()
-        for job in [job for job in self._waited_for if job.deadline <= now or job.future.done()]:
-            self._waited_for.discard(job)
-            if not job.future.done():
-                job.future.set_exception(
-                    KeyManagerError(KeyManagerFailure.TIMED_OUT, "no answer by the request's deadline")
-                )
-        earliest = min((job.deadline for job in self._waited_for), default=NO_DEADLINE)
-        if earliest != NO_DEADLINE:
-            self._set_timer(earliest)
+        self.job: Job | None = None
 
 
 def _settle(future: asyncio.Future[None]) -> None:

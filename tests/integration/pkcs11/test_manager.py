@@ -9,12 +9,14 @@ import pytest
 
 from hyok.errors import OperatorError
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
-from hyok.keymanagers.interface import HealthStatus, KeyUsage, KeyVersion
+from hyok.keymanagers.interface import HealthStatus, KeyUsage, KeyVersion, Sealed
 from hyok.keymanagers.pkcs11 import finder
 from hyok.keymanagers.pkcs11 import manager as manager_module
 from hyok.keymanagers.pkcs11.constants import AttributeType
+from hyok.keymanagers.pkcs11.copies import COPY_SECONDS
 from hyok.keymanagers.pkcs11.dialects import PRESETS
 from hyok.keymanagers.pkcs11.library import encode_bool, encode_ulong
+from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
 from hyok.keymanagers.pkcs11.modules import Module
 from hyok.keymanagers.pkcs11.slots import TokenName, TokenNameKind, find_token
 from tests.integration.pkcs11.managers import eventually, failure_of, open_manager, seal, soon
@@ -130,34 +132,52 @@ def test_a_key_for_one_use_is_refused_the_other(module: Module, token: TokenName
 _NOT_PERMITTED = {KeyManagerFailure.USAGE_NOT_PERMITTED}
 
 
+OFF: dict[int, bytes] = {AttributeType.CKA_ENCRYPT: encode_bool(False), AttributeType.CKA_DECRYPT: encode_bool(False)}
+ON: dict[int, bytes] = {AttributeType.CKA_ENCRYPT: encode_bool(True), AttributeType.CKA_DECRYPT: encode_bool(True)}
+
+
 def test_disabling_takes_effect_at_the_next_call_although_the_key_is_remembered(
     module: Module, token: TokenName
 ) -> None:
     make_foreign_key(module, token, label="key")
-    off: dict[int, bytes] = {
-        AttributeType.CKA_ENCRYPT: encode_bool(False),
-        AttributeType.CKA_DECRYPT: encode_bool(False),
-    }
-    on: dict[int, bytes] = {AttributeType.CKA_ENCRYPT: encode_bool(True), AttributeType.CKA_DECRYPT: encode_bool(True)}
 
     async def check() -> None:
-        async with open_manager(module, access(token)) as manager:
+        async with open_manager(module, access(token, dialect=PRESETS["standard"])) as manager:
             version, sealed = await seal(manager)
-            await asyncio.to_thread(change_keys, module, token, label="key", attributes=off)
+            await asyncio.to_thread(change_keys, module, token, label="key", attributes=OFF)
             calls = (manager.encrypt(version, b"x", b"", soon()), manager.decrypt(version, sealed, b"aad", soon()))
             assert [await failure_of(call) for call in calls] == [KeyManagerFailure.KEY_DISABLED] * 2
             assert await failure_of(manager.active_version("key", soon())) is KeyManagerFailure.KEY_DISABLED
-            await asyncio.to_thread(change_keys, module, token, label="key", attributes=on)
-
-            async def decrypts() -> bool:
-                try:
-                    return await manager.decrypt(version, sealed, b"aad", soon()) == b"plaintext"
-                except KeyManagerError:
-                    return False
-
-            await eventually(decrypts, seconds=2)
+            await asyncio.to_thread(change_keys, module, token, label="key", attributes=ON)
+            await eventually(lambda: opens(manager, version, sealed), seconds=2)
 
     asyncio.run(check())
+
+
+def test_a_copy_of_a_key_is_used_no_longer_than_half_a_second_after_the_key_was_disabled(
+    module: Module, token: TokenName
+) -> None:
+    make_foreign_key(module, token, label="key")
+
+    async def check() -> None:
+        async with open_manager(module, access(token, dialect=PRESETS["softhsm"])) as manager:
+            version, sealed = await seal(manager)
+            for _ in range(2):  # each time a copy replaces another
+                await asyncio.to_thread(change_keys, module, token, label="key", attributes=OFF)
+                await asyncio.sleep(COPY_SECONDS)
+                refused = manager.decrypt(version, sealed, b"aad", soon())
+                assert await failure_of(refused) is KeyManagerFailure.KEY_DISABLED
+                await asyncio.to_thread(change_keys, module, token, label="key", attributes=ON)
+                await eventually(lambda: opens(manager, version, sealed), seconds=2)
+
+    asyncio.run(check())
+
+
+async def opens(manager: Pkcs11KeyManager, version: KeyVersion, sealed: Sealed) -> bool:
+    try:
+        return await manager.decrypt(version, sealed, b"aad", soon()) == b"plaintext"
+    except KeyManagerError:
+        return False
 
 
 def test_a_destroyed_key_is_unavailable_before_it_is_not_found(

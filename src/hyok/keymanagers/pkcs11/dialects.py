@@ -44,6 +44,8 @@ class Dialect(NamedTuple):
     passes_zeros: bool = False
     """With APPENDED: pass an IV of zeros to be replaced. Else none is passed."""
     needs_read_write_sessions: bool = False
+    copies_keys: bool = False
+    """Use a copy in a session of each stored key: see `copies.py`."""
     decrypt_codes: Mapping[int, Meaning] = {}
     """What this maker's codes mean in decryption, where the standard's meaning does not hold."""
 
@@ -51,7 +53,7 @@ class Dialect(NamedTuple):
 PRESETS: Final[Mapping[str, Dialect]] = {
     # What the standard's header files say and most tokens do.
     "standard": Dialect(IvSource.HOST, 12, IvBits.LENGTH),
-    "softhsm": Dialect(IvSource.HOST, 12, IvBits.LENGTH),
+    "softhsm": Dialect(IvSource.HOST, 12, IvBits.LENGTH, copies_keys=True),
     # Does not know read-only sessions (client SDK 5) and refuses any IV but zeros.
     "aws-cloudhsm": Dialect(IvSource.WRITTEN_BACK, 12, IvBits.LENGTH, needs_read_write_sessions=True),
     # In FIPS mode it takes no IV and makes one of 16 bytes; to decrypt, it wants ulIvBits to be right.

@@ -46,6 +46,7 @@ _FUNCTIONS: Final[Mapping[str, tuple[int, tuple[_ArgumentType, ...]]]] = {
     "C_OpenSession": (12, (_S, _S, _P, _P, _P)),
     "C_CloseSession": (13, (_S,)),
     "C_Login": (18, (_S, _S, c_char_p, _S)),
+    "C_CopyObject": (21, (_S, _S, _P, _S, _P)),
     "C_DestroyObject": (22, (_S, _S)),
     "C_GetAttributeValue": (24, (_S, _S, _P, _S)),
     "C_SetAttributeValue": (25, (_S, _S, _P, _S)),
@@ -195,6 +196,12 @@ class Library:
             "C_GenerateKey", session, byref(mechanism_structure), _attributes(template), len(template), byref(key)
         )
         return key.value
+
+    def copy_object(self, session: int, key: int, changes: Mapping[int, bytes]) -> int:
+        """Copy an object with some attributes changed and return the copy's handle."""
+        copy = c_ulong()
+        self._call("C_CopyObject", session, key, _attributes(changes), len(changes), byref(copy))
+        return copy.value
 
     def destroy_object(self, session: int, key: int) -> None:
         """Destroy an object."""

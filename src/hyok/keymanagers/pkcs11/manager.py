@@ -155,10 +155,10 @@ class Pkcs11KeyManager(VerifyingKeyManager):
     ) -> Sealed:
         handle = self._handle(session, token, version, KeyUsage.ENCRYPT)
         try:
-            sealed = session.encrypt(handle, plaintext, aad)
+            sealed = session.encrypt(self._to_use(session, token, handle), plaintext, aad)
         except CryptokiError as error:
             handle = self._handle_after(error, session, token, version, KeyUsage.ENCRYPT)
-            sealed = session.encrypt(handle, plaintext, aad)
+            sealed = session.encrypt(self._to_use(session, token, handle), plaintext, aad)
         vouch(token)
         return sealed
 
@@ -182,10 +182,10 @@ class Pkcs11KeyManager(VerifyingKeyManager):
     ) -> bytes:
         handle = self._handle(session, token, version, KeyUsage.DECRYPT)
         try:
-            plaintext = session.decrypt(handle, sealed, aad)
+            plaintext = session.decrypt(self._to_use(session, token, handle), sealed, aad)
         except CryptokiError as error:
             handle = self._handle_after(error, session, token, version, KeyUsage.DECRYPT)
-            plaintext = session.decrypt(handle, sealed, aad)
+            plaintext = session.decrypt(self._to_use(session, token, handle), sealed, aad)
         vouch(token)
         return plaintext
 
@@ -199,6 +199,11 @@ class Pkcs11KeyManager(VerifyingKeyManager):
             if time.monotonic() - key.found_at < REFUSAL_SECONDS:
                 raise
             return self._finder.find(session, token, version.key_id).handle_of(version, usage)
+
+    def _to_use(self, session: CipherSession, token: OpenToken, handle: int) -> int:
+        if not self._dialect.copies_keys:
+            return handle
+        return token.copies.copy_of(session.library, session.handle, token.keeper, handle)
 
     def _handle_after(
         self, error: CryptokiError, session: CipherSession, token: OpenToken, version: KeyVersion, usage: KeyUsage

@@ -22,6 +22,7 @@ from hyok.keymanagers.pkcs11.constants import (
     AttributeType,
     ReturnCode,
 )
+from hyok.keymanagers.pkcs11.copies import KeyCopies
 from hyok.keymanagers.pkcs11.dialects import Dialect
 from hyok.keymanagers.pkcs11.errors import TokenRefusedError
 from hyok.keymanagers.pkcs11.keys import TokenKey
@@ -55,7 +56,18 @@ class TokenAccess(NamedTuple):
 class OpenToken:
     """A token as long as it is open: it ends with its generation of the module, and all handles with it."""
 
-    __slots__ = ("doubts", "generation", "info", "keeper", "keys", "opened_at", "proven_at", "slot", "test_key")
+    __slots__ = (
+        "copies",
+        "doubts",
+        "generation",
+        "info",
+        "keeper",
+        "keys",
+        "opened_at",
+        "proven_at",
+        "slot",
+        "test_key",
+    )
 
     def __init__(self, *, generation: int, found: FoundToken, keeper: int, test_key: int) -> None:
         self.generation = generation
@@ -66,6 +78,7 @@ class OpenToken:
         self.test_key = test_key
         self.keys: dict[str, TokenKey] = {}
         """What was looked up, by key id. Replaced entry by entry, from several threads."""
+        self.copies = KeyCopies()
         self.opened_at = time.monotonic()
         self.proven_at = self.opened_at
         """When a key of this token was last seen to work, `time.monotonic` seconds."""
