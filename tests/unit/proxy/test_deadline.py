@@ -114,3 +114,81 @@ def test_a_cancellation_from_within_is_a_failure_of_the_manager() -> None:
         asyncio.run(finish_by(deadline_in(5), give_up()))
 
     assert failed.value.failure is KeyManagerFailure.UNAVAILABLE
+
+
+def test_a_caller_that_is_cancelled_takes_the_work_along() -> None:
+    heard: list[str] = []
+
+    async def linger() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            heard.append("cancelled")
+            raise
+
+    async def run() -> None:
+        call = asyncio.create_task(finish_by(deadline_in(5), linger()))
+        await asyncio.sleep(0.01)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert heard == ["cancelled"]  # here, and not only when the loop ends
+
+    asyncio.run(run())
+
+
+def test_work_that_cleans_up_after_its_cancellation_is_waited_for_until_the_deadline() -> None:
+    heard: list[str] = []
+
+    async def clean_up() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.01)
+            heard.append("clean")
+
+    async def run() -> None:
+        call = asyncio.create_task(finish_by(deadline_in(5), clean_up()))
+        await asyncio.sleep(0.01)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert heard == ["clean"]
+
+    asyncio.run(run())
+
+
+def test_work_may_have_timeouts_of_its_own_once_it_runs_in_a_task() -> None:
+    async def give_up_soon() -> str:
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.sleep(60)
+        except TimeoutError:
+            return "gave up"
+        return "waited"
+
+    assert asyncio.run(finish_by(deadline_in(5), give_up_soon())) == "gave up"
+
+
+def test_work_waits_again_and_again_within_one_deadline() -> None:
+    async def wait_often() -> None:
+        for _ in range(1000):
+            await asyncio.sleep(0.005)
+
+    began = time.monotonic()
+    with pytest.raises(KeyManagerError) as failed:
+        asyncio.run(finish_by(deadline_in(0.05), wait_often()))
+
+    assert failed.value.failure is KeyManagerFailure.TIMED_OUT
+    assert 0.045 < time.monotonic() - began < 0.5
+
+
+def test_work_that_needs_no_waiting_after_all_is_not_late() -> None:
+    async def wait_for_what_is_there() -> str:
+        ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        ready.set_result("there")
+        await asyncio.sleep(0)
+        return await ready
+
+    assert asyncio.run(finish_by(deadline_in(5), wait_for_what_is_there())) == "there"
