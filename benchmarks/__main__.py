@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmarks import data_keys, policy_decisions, proxy_encrypt, transit, workers
+from benchmarks import data_keys, pkcs11, policy_decisions, proxy_encrypt, transit, workers
 
 
 def _show_proxy_encrypt(*, quick: bool) -> dict[str, Any]:
@@ -45,6 +45,38 @@ def _show_data_keys(*, quick: bool) -> dict[str, Any]:
             f"{one.proxy_peak_memory_mebibytes:11.0f}"
         )
     return {"external_key": found.external_key._asdict(), "ordinary_key": found.ordinary_key._asdict()}
+
+
+def _show_pkcs11(*, quick: bool) -> dict[str, Any]:
+    found = pkcs11.measure(rounds=2 if quick else 5, seconds=2 if quick else 4)
+    softhsm = found.softhsm
+    click.echo("\nPKCS#11: proxy Encrypt on SoftHSM, as above, one core")
+    click.echo(f"  nginx {softhsm.nginx.cpu_microseconds:.1f} µs, proxy {softhsm.proxy.cpu_microseconds:.1f} µs:")
+    click.echo(
+        f"  the proxy has {softhsm.share_of_nginx:.1%} of nginx's capacity "
+        f"({softhsm.lowest_share:.1%} to {softhsm.highest_share:.1%} over the rounds)"
+    )
+    click.echo(
+        f"\nPKCS#11: a token that sleeps, two workers on all cores; {pkcs11.CONNECTIONS} connections that never pause, "
+        f"then {pkcs11.OFFERED_PER_SECOND} requests a second offered"
+    )
+    click.echo(
+        f"  {'':6}{'req/s':>8}{'p99 ms':>8}{'max ms':>8}   offered:{'missed':>8}{'p50 ms':>8}{'p99 ms':>8}{'max ms':>8}"
+        f"{'ping p99':>10}"
+    )
+    for one in found.slow:
+        offered = one.offered
+        click.echo(
+            f"  {one.sleep_milliseconds:3} ms{one.requests_per_second:8.0f}{one.p99_milliseconds:8.1f}"
+            f"{one.max_milliseconds:8.1f}           {offered.not_answered:8}{offered.p50_milliseconds:8.1f}"
+            f"{offered.p99_milliseconds:8.1f}{offered.max_milliseconds:8.1f}{offered.ping_p99_milliseconds:10.1f}"
+        )
+    return {
+        "softhsm_share_of_nginx": softhsm.share_of_nginx,
+        "softhsm": softhsm.proxy._asdict(),
+        "nginx": softhsm.nginx._asdict(),
+        "slow": [one._asdict() | {"offered": one.offered._asdict()} for one in found.slow],
+    }
 
 
 def _show_transit(*, quick: bool) -> dict[str, Any]:
@@ -93,6 +125,7 @@ BENCHMARKS = {
     "proxy-encrypt": _show_proxy_encrypt,
     "data-keys": _show_data_keys,
     "policy-decisions": _show_policy_decisions,
+    "pkcs11": _show_pkcs11,
     "transit": _show_transit,
     "workers": _show_workers,
 }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from benchmarks.machine import SERVER_CORE, spent
 from benchmarks.nginx import constant_reply
-from benchmarks.sides import encrypt_request, make_sides, running_proxy
+from benchmarks.sides import Sides, encrypt_request, make_sides, running_proxy
 from benchmarks.wrk import FixedRequest, LoadResult, load
 
 
@@ -36,30 +36,34 @@ class ProxyEncrypt(NamedTuple):
 def measure(*, rounds: int, seconds: float) -> ProxyEncrypt:
     """Measure both servers in turn, `rounds` times for `seconds` each, after one round that does not count."""
     with tempfile.TemporaryDirectory(prefix="hyok-bench-") as directory:
-        sides = make_sides(Path(directory))
-        with (
-            constant_reply(Path(directory), certificate=sides.certificate, private_key=sides.private_key) as nginx,
-            running_proxy(sides, core=SERVER_CORE) as proxy,
-        ):
-            nginx_pid, nginx_port = nginx
-            proxy_pid, proxy_port = proxy
-            found: dict[int, list[tuple[float, LoadResult]]] = {nginx_pid: [], proxy_pid: []}
-            for number in range(rounds + 1):
-                # Signed anew for each round: a signature is valid for five minutes.
-                request = encrypt_request(sides, port=proxy_port)
-                to_nginx = request._replace(url=request.url.replace(f":{proxy_port}", f":{nginx_port}"))
-                for pid, one in ((nginx_pid, to_nginx), (proxy_pid, request)):
-                    price = _cpu_per_request(pid, one, Path(directory), seconds=seconds if number else 1)
-                    if number:
-                        found[pid].append(price)
-            shares = [mine[0] / theirs[0] for mine, theirs in zip(found[nginx_pid], found[proxy_pid], strict=True)]
-            return ProxyEncrypt(
-                _summary(found[nginx_pid], nginx_pid),
-                _summary(found[proxy_pid], proxy_pid),
-                statistics.median(shares),
-                min(shares),
-                max(shares),
-            )
+        return compare(make_sides(Path(directory)), Path(directory), rounds=rounds, seconds=seconds)
+
+
+def compare(sides: Sides, directory: Path, *, rounds: int, seconds: float) -> ProxyEncrypt:
+    """Measure the proxy of `sides` and nginx in turn."""
+    with (
+        constant_reply(directory, certificate=sides.certificate, private_key=sides.private_key) as nginx,
+        running_proxy(sides, core=SERVER_CORE) as proxy,
+    ):
+        nginx_pid, nginx_port = nginx
+        proxy_pid, proxy_port = proxy
+        found: dict[int, list[tuple[float, LoadResult]]] = {nginx_pid: [], proxy_pid: []}
+        for number in range(rounds + 1):
+            # Signed anew for each round: a signature is valid for five minutes.
+            request = encrypt_request(sides, port=proxy_port)
+            to_nginx = request._replace(url=request.url.replace(f":{proxy_port}", f":{nginx_port}"))
+            for pid, one in ((nginx_pid, to_nginx), (proxy_pid, request)):
+                price = _cpu_per_request(pid, one, directory, seconds=seconds if number else 1)
+                if number:
+                    found[pid].append(price)
+        shares = [mine[0] / theirs[0] for mine, theirs in zip(found[nginx_pid], found[proxy_pid], strict=True)]
+        return ProxyEncrypt(
+            _summary(found[nginx_pid], nginx_pid),
+            _summary(found[proxy_pid], proxy_pid),
+            statistics.median(shares),
+            min(shares),
+            max(shares),
+        )
 
 
 def _cpu_per_request(pid: int, request: FixedRequest, directory: Path, *, seconds: float) -> tuple[float, LoadResult]:

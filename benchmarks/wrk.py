@@ -40,17 +40,25 @@ class LoadResult(NamedTuple):
     max_milliseconds: float
 
 
-def load(request: FixedRequest, directory: Path, *, connections: int = 16, seconds: float = 4) -> LoadResult:
-    """Send `request` for `seconds`. RuntimeError if any answer was no success: a refusal costs another price."""
+def load(
+    request: FixedRequest,
+    directory: Path,
+    *,
+    connections: int = 16,
+    seconds: float = 4,
+    core: int | None = LOAD_CORE,
+) -> LoadResult:
+    """Send `request` for `seconds`, from one core or from any.
+
+    RuntimeError if any answer was no success: a refusal costs another price.
+    """
     script = directory / "request.lua"
     headers = "\n".join(
         f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items()
     )
     script.write_text(_SCRIPT % {"body": json.dumps(request.body.decode("ascii")), "headers": headers})
     command: list[str | Path] = [
-        "taskset",
-        "-c",
-        str(LOAD_CORE),
+        *(() if core is None else ("taskset", "-c", str(core))),
         "wrk",
         "-t1",
         f"-c{connections}",
