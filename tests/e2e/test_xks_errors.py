@@ -21,7 +21,7 @@ from hyok.administration.credentials import create_credential
 from hyok.administration.external_keys import add_external_key
 from hyok.administration.keys import create_key, disable_key
 from hyok.administration.keystores import create_key_store, update_key_store
-from hyok.assembly import Holder
+from hyok.assembly.holder import Holder
 from hyok.keymanagers.errors import KeyManagerFailure
 from hyok.proxy.keystores import KeyStoreState
 from hyok.xks.errors import XksErrorName

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from hyok.assembly import check_proxy_tls, kms_endpoints, kms_tls, open_side, try_key_manager
+from hyok.assembly.key_managers import try_key_manager
+from hyok.assembly.kms import kms_endpoints, kms_tls
+from hyok.assembly.proxy import check_proxy_tls
+from hyok.assembly.sides import open_side
 from hyok.config.checking import Finding, Outcome
 from hyok.config.configuration import Configuration
 from hyok.config.settings import EmbeddedKeyManagerSettings, KmsSettings, RootKeySettings, StorageSettings

@@ -20,7 +20,7 @@ from hyok.cli.private_file import write_private_file
 
 if TYPE_CHECKING:
     from hyok.administration.credentials import Credential, CredentialPair
-    from hyok.assembly import Holder
+    from hyok.assembly.holder import Holder
 
 _CONSEQUENCE = "what AWS KMS signs with it will be refused; give the key store at AWS KMS another credential first"
 

@@ -20,7 +20,7 @@ from hyok.cli.options import (
 from hyok.cli.output import confirm, format_time, print_document, print_facts, print_table
 
 if TYPE_CHECKING:
-    from hyok.assembly import Holder
+    from hyok.assembly.holder import Holder
     from hyok.keymanagers.interface import KeyUsage
 
 _USAGES: Final = {"both": ("ENCRYPT", "DECRYPT"), "encrypt": ("ENCRYPT",), "decrypt": ("DECRYPT",)}

@@ -9,7 +9,7 @@ from hyok.cli.output import format_time
 
 if TYPE_CHECKING:
     from hyok.administration.external_keys import ExternalKey
-    from hyok.assembly import Holder
+    from hyok.assembly.holder import Holder
     from hyok.keymanagers.interface import ManagedKey
 
 

@@ -25,7 +25,7 @@ def serve() -> None:
     """Serve until SIGTERM or Ctrl-C. Callers sign with the credentials of principals: see `hyok principal`."""
     configuration = read_configuration()
     _check_reach(configuration.require_kms())
-    from hyok.assembly import serve_kms
+    from hyok.assembly.kms import serve_kms
 
     log_to_stderr()
     serve_kms(configuration)

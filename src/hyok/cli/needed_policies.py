@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from hyok.administration.external_keys import list_external_keys
-from hyok.assembly import key_manager_policy, open_holder
+from hyok.assembly.holder import open_holder
+from hyok.assembly.key_managers import key_manager_policy
 from hyok.config.configuration import Configuration
 from hyok.errors import OperatorError
 

@@ -14,7 +14,7 @@ import click
 from hyok.errors import OperatorError
 
 if TYPE_CHECKING:
-    from hyok.assembly import Holder
+    from hyok.assembly.holder import Holder
     from hyok.config.configuration import Configuration
     from hyok.keymanagers.interface import KeyAdministrator
 
@@ -88,7 +88,7 @@ def read_configuration() -> Configuration:
 @contextmanager
 def opened_holder() -> Iterator[Holder]:
     """Open the holder's storage for one command."""
-    from hyok.assembly import open_holder
+    from hyok.assembly.holder import open_holder
 
     with open_holder(read_configuration()) as holder:
         yield holder

@@ -142,7 +142,7 @@ def describe_new_principal(made: NewPrincipal) -> dict[str, object]:
 
 @contextmanager
 def _opened_kms() -> Iterator[tuple[KmsSettings, Storage, Safe]]:
-    from hyok.assembly import open_kms_storage
+    from hyok.assembly.kms import open_kms_storage
 
     settings = read_configuration().require_kms()
     with open_kms_storage(settings) as (storage, safe):

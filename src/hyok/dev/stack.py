@@ -17,16 +17,9 @@ import msgspec
 from hyok.administration import external_keys, keys
 from hyok.administration.credentials import CredentialPair, reveal_credential
 from hyok.administration.keystores import KeyStore, show_key_store
-from hyok.assembly import (
-    Holder,
-    HolderState,
-    Kms,
-    check_proxy_tls,
-    load_holder_state,
-    open_holder,
-    run_kms_service,
-    run_proxy_service,
-)
+from hyok.assembly.holder import Holder, HolderState, load_holder_state, open_holder
+from hyok.assembly.kms import Kms, run_kms_service
+from hyok.assembly.proxy import check_proxy_tls, run_proxy_service
 from hyok.clock import NO_DEADLINE, AdjustableClock, SystemClock
 from hyok.config import values
 from hyok.config.configuration import Configuration, load_configuration

@@ -10,7 +10,8 @@ from hyok.administration.external_keys import add_external_key
 from hyok.administration.keys import create_key
 from hyok.administration.keystores import KeyStore, create_key_store
 from hyok.administration.principals import NewPrincipal, create_principal
-from hyok.assembly import open_holder, open_kms_storage
+from hyok.assembly.holder import open_holder
+from hyok.assembly.kms import open_kms_storage
 from hyok.clock import SystemClock
 from hyok.config.configuration import load_configuration
 from hyok.config.template import holder_template, kms_template

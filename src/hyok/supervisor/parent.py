@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
-from hyok.assembly import check_proxy_tls, proxy_addresses, proxy_tls_references, unlock_side
+from hyok.assembly.proxy import check_proxy_tls, proxy_addresses, proxy_tls_references
+from hyok.assembly.sides import unlock_side
 from hyok.config.configuration import Configuration, load_configuration
 from hyok.metrics.exposition import Surroundings, render_metrics
 from hyok.storage.schema import Side

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from hyok.assembly import load_holder_state, open_holder
+from hyok.assembly.holder import load_holder_state, open_holder
 from hyok.cli.main import run
 from hyok.config.configuration import load_configuration
 from hyok.custody.file_root import create_file_root

@@ -6,7 +6,7 @@ import pytest
 
 from hyok.administration.external_keys import add_external_key
 from hyok.administration.keys import create_key
-from hyok.assembly import Holder
+from hyok.assembly.holder import Holder
 from hyok.keymanagers.interface import KeyUsage
 from tests.integration.spec.running import RunningProxy, running_proxy
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.machine import free_port
-from hyok.assembly import Holder, open_holder
+from hyok.assembly.holder import Holder, open_holder
 from hyok.config.configuration import load_configuration
 from tests.e2e.processes import Credential, await_port
 from tests.integration.spec.wire import WireClient

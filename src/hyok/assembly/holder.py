@@ -1,0 +1,92 @@
+"""The holder's side: what commands change and the proxy serves."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Final, NamedTuple
+
+from hyok.assembly.key_managers import KeyManagerAccess, administer_key_manager, open_key_manager
+from hyok.assembly.sides import open_side
+from hyok.clock import Clock, SystemClock
+from hyok.config.configuration import Configuration, HolderSettings
+from hyok.custody.safe import Safe, SafeKey, inherit_safe
+from hyok.keymanagers.interface import KeyAdministrator, KeyManager
+from hyok.keymanagers.pkcs11.modules import Modules
+from hyok.proxy.stored_keystores import StoredKeyStores
+from hyok.storage.changes import Change, current_position
+from hyok.storage.engine import Storage, open_storage
+from hyok.storage.follower import ChangeFollower
+from hyok.storage.schema import Side
+
+STALE_AFTER_SECONDS: Final = 15.0
+"""How long a proxy that cannot read the change log goes on to use keys that may have been withdrawn meanwhile."""
+
+
+class Holder(NamedTuple):
+    """The customer's side, opened."""
+
+    storage: Storage
+    safe: Safe
+    clock: Clock
+    access: KeyManagerAccess
+    key_administrators: Mapping[str, KeyAdministrator]
+    """By the key manager's name in the configuration; those that can be administered."""
+
+
+@contextmanager
+def open_holder(configuration: Configuration) -> Iterator[Holder]:
+    """Open the holder's storage and safe for the length of the block."""
+    settings = configuration.require_holder()
+    with open_side(settings.storage, settings.root_key, Side.HOLDER) as (storage, safe):
+        yield _holder(settings, storage, safe)
+
+
+@contextmanager
+def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holder]:
+    """Open the holder's storage, and its safe with a key that was handed over; the root key is not touched."""
+    settings = configuration.require_holder()
+    with closing(open_storage(str(settings.storage.url), Side.HOLDER)) as storage:
+        yield _holder(settings, storage, inherit_safe(storage, key))
+
+
+def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:
+    clock = SystemClock()
+    access = KeyManagerAccess(storage, safe, clock, Modules())
+    administrators = {
+        name: administer_key_manager(name, manager, access) for name, manager in settings.key_managers.items()
+    }
+    return Holder(storage, safe, clock, access, administrators)
+
+
+class HolderState(NamedTuple):
+    """What a proxy keeps in memory of the holder's storage, and how it follows the changes there."""
+
+    key_stores: StoredKeyStores
+    key_managers: Mapping[str, KeyManager]
+    follower: ChangeFollower
+
+
+def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int = 1) -> HolderState:
+    """Read key stores and keys into memory. Blocking, for the start. `workers` processes share each quota."""
+    with holder.storage.reading() as connection:
+        # Asked first: what changes while the rest is read is then applied once more, which does no harm.
+        position = current_position(connection)
+    key_stores = StoredKeyStores(holder.storage, holder.safe, workers=workers)
+    opened = {name: open_key_manager(name, manager, holder.access) for name, manager in settings.key_managers.items()}
+    followers = [key_stores.apply, *(each.apply for each in opened.values() if each.apply is not None)]
+    managers = {name: each.manager for name, each in opened.items()}
+    follower = ChangeFollower(
+        holder.storage, _in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
+    )
+    return HolderState(key_stores, managers, follower)
+
+
+def _in_turn(
+    followers: Sequence[Callable[[Sequence[Change]], Awaitable[None]]],
+) -> Callable[[Sequence[Change]], Awaitable[None]]:
+    async def apply(changes: Sequence[Change]) -> None:
+        for follower in followers:
+            await follower(changes)
+
+    return apply

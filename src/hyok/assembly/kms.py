@@ -1,0 +1,142 @@
+"""The KMS service, which shares nothing with the holder's side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import NamedTuple
+
+from hyok.assembly.holder import STALE_AFTER_SECONDS
+from hyok.assembly.material import optional_key_pair, pem, socket_address, warn_of
+from hyok.assembly.running import background, serve_until_stopped
+from hyok.assembly.sides import open_side
+from hyok.awsjson.service import load_service_model
+from hyok.clock import Clock, SystemClock
+from hyok.config.configuration import Configuration
+from hyok.config.settings import KmsSettings
+from hyok.custody.safe import Safe
+from hyok.kms.caller import AnyCredentials, CallerIdentification
+from hyok.kms.connection import ProxyConnections
+from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
+from hyok.kms.endpoints import ProxyEndpoints
+from hyok.kms.external_keys import ExternalKeys
+from hyok.kms.key_space import ExternalKeySide, KeySpace, open_key_space, operation_families
+from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
+from hyok.kms.pipeline import KmsService
+from hyok.kms.schedule import KeySchedule
+from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
+from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.kms.stored_principals import StoredPrincipals
+from hyok.kms.verified_callers import VerifiedCallers
+from hyok.storage.changes import current_position
+from hyok.storage.engine import Storage
+from hyok.storage.follower import ChangeFollower
+from hyok.storage.schema import Side
+from hyok.transport.serving import Endpoint, run
+from hyok.transport.tls import TlsSetup, client_context, server_context
+
+
+class Kms(NamedTuple):
+    """The KMS service, opened."""
+
+    service: KmsService
+    space: KeySpace
+    schedule: KeySchedule
+    lifecycle: StoreLifecycle
+
+
+def open_kms_storage(settings: KmsSettings) -> AbstractContextManager[tuple[Storage, Safe]]:
+    """Open the KMS's storage and safe for the length of a block."""
+    return open_side(settings.storage, settings.root_key, Side.KMS)
+
+
+def _identification(
+    settings: KmsSettings, principals: StoredPrincipals, follower: ChangeFollower, clock: Clock
+) -> CallerIdentification:
+    match settings.signatures:
+        case "verify":
+            return VerifiedCallers(principals.principals, clock=clock, is_stale=follower.is_stale)
+        case "any-credentials":
+            return AnyCredentials(account=settings.account, region=settings.region)
+
+
+def kms_endpoints(settings: KmsSettings) -> ProxyEndpoints:
+    """Tell where proxies are, whom to trust on the way and what to show them."""
+    authorities = None if settings.xks_authorities is None else pem(settings.xks_authorities)
+    tls = client_context(authorities, optional_key_pair(settings.client_certificate, settings.client_private_key))
+    return ProxyEndpoints(
+        warn_of(tls), endpoint_map={host: socket_address(address) for host, address in settings.endpoint_map.items()}
+    )
+
+
+@asynccontextmanager
+async def run_kms_service(
+    settings: KmsSettings,
+    *,
+    schedule_clock: Clock,
+    times: LifecycleTimes,
+    wrap_external_keys: Callable[[ExternalKeySide], ExternalKeySide] = lambda external_keys: external_keys,
+) -> AsyncIterator[Kms]:
+    """Make the KMS service, with what it does in the background, for the length of the block.
+
+    `wrap_external_keys` lets `hyok dev` time the way to the proxy.
+    """
+    clock = SystemClock()
+    with open_kms_storage(settings) as (storage, safe):
+        with storage.reading() as connection:
+            # Asked first: what changes while the rest is read is then applied once more, which does no harm.
+            position = current_position(connection)
+        space = open_key_space(storage, safe, clock)
+        principals = StoredPrincipals(storage, safe)
+        follower = ChangeFollower(storage, principals.apply, position=position, stale_after_seconds=STALE_AFTER_SECONDS)
+        stores = CustomKeyStoreDirectory()
+        connections = ProxyConnections(kms_endpoints(settings), clock)
+        lifecycle = StoreLifecycle(
+            directory=stores,
+            repository=CustomKeyStoreRepository(storage, safe, clock),
+            connections=connections,
+            has_keys=lambda store_id: bool(space.keys.of_store(store_id)),
+            times=times,
+        )
+        families = operation_families(
+            space,
+            stores=stores,
+            external_keys=wrap_external_keys(ExternalKeys(connections)),
+            clock=clock,
+            schedule_clock=schedule_clock,
+        )
+        store_operations = CustomKeyStoreOperations(
+            directory=stores, lifecycle=lifecycle, connections=connections, clock=clock
+        )
+        service = KmsService(
+            model=load_service_model(),
+            families=(*families, store_operations),
+            identification=_identification(settings, principals, follower, clock),
+            authorization=space.authorization,
+        )
+        schedule = KeySchedule(space.keys, schedule_clock)
+        await lifecycle.start()
+        try:
+            async with background(schedule.run(), follower.follow()):
+                yield Kms(service, space, schedule, lifecycle)
+        finally:
+            await lifecycle.aclose()
+
+
+def kms_tls(settings: KmsSettings) -> TlsSetup | None:
+    """Make the TLS context the KMS service serves with; None if it is to speak plain HTTP."""
+    key_pair = optional_key_pair(settings.certificate, settings.private_key)
+    return None if key_pair is None else server_context(key_pair)
+
+
+def serve_kms(configuration: Configuration) -> None:
+    """Run the KMS service until SIGTERM or SIGINT. OperatorError if it cannot start."""
+    settings = configuration.require_kms()
+    tls = kms_tls(settings)
+    run(_serve_kms(settings, None if tls is None else warn_of(tls)))
+
+
+async def _serve_kms(settings: KmsSettings, tls: TlsSetup | None) -> None:
+    async with run_kms_service(settings, schedule_clock=SystemClock(), times=LifecycleTimes()) as kms:
+        context = None if tls is None else tls.context
+        await serve_until_stopped(Endpoint("kms", socket_address(settings.listen), kms.service, context))

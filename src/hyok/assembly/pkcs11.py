@@ -1,0 +1,48 @@
+"""HSMs by PKCS#11, from their settings."""
+
+from __future__ import annotations
+
+import os
+
+from hyok.config.references import resolve_secret
+from hyok.config.settings import Pkcs11KeyManagerSettings, TokenNameSettings
+from hyok.errors import OperatorError
+from hyok.keymanagers.pkcs11.dialects import choose_dialect
+from hyok.keymanagers.pkcs11.modules import Modules
+from hyok.keymanagers.pkcs11.opening import TokenAccess
+from hyok.keymanagers.pkcs11.setup import Pkcs11Setup
+from hyok.keymanagers.pkcs11.slots import TokenName, TokenNameKind
+
+
+def pkcs11_setup(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules) -> Pkcs11Setup:
+    """Load the maker's library and tell which token and how. OperatorError if that cannot be done."""
+    return Pkcs11Setup(
+        name=name,
+        module=modules.open(settings.module),
+        access=TokenAccess(
+            token=_token_name(name, settings.token),
+            pin=None if settings.pin is None else resolve_secret(settings.pin, os.environ),
+            dialect=choose_dialect(
+                settings.preset, iv=settings.iv, iv_bytes=settings.iv_bytes, iv_bits=settings.iv_bits
+            ),
+        ),
+        sessions=settings.sessions,
+        queue_length=settings.queue_length,
+    )
+
+
+def _token_name(manager: str, settings: TokenNameSettings) -> TokenName:
+    given = [
+        TokenName(kind, str(value))
+        for kind, value in (
+            (TokenNameKind.LABEL, settings.label),
+            (TokenNameKind.SERIAL, settings.serial),
+            (TokenNameKind.SLOT, settings.slot),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise OperatorError(
+            f"key_managers.{manager}.token: {len(given)} of label, serial and slot are given; exactly one names it"
+        )
+    return given[0]

@@ -1,0 +1,40 @@
+"""What lies at rest on each side of the trust line: a storage, its root key, and the safe that the root key opens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
+from hyok.config.settings import RootKeySettings, StorageSettings
+from hyok.custody.file_root import open_file_root, parse_root_key
+from hyok.custody.root_key import LocalRootKey, RootKey
+from hyok.custody.safe import Safe, SafeKey, open_safe, unlock_safe
+from hyok.storage.engine import Storage, open_storage
+from hyok.storage.schema import Side
+
+
+def open_root_key(source: SecretReference) -> RootKey:
+    """Open the root key that a reference names. OperatorError if it is missing or none."""
+    if source.scheme is ReferenceScheme.FILE:
+        return open_file_root(Path(source.target))
+    secret = resolve_secret(source, os.environ)
+    return LocalRootKey(parse_root_key(secret.reveal(), location=str(source)))
+
+
+def unlock_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -> SafeKey:
+    """Return what opens one side's safe, for heirs that open the storage themselves; nothing stays open."""
+    root = open_root_key(root_key.source)
+    with closing(open_storage(str(storage.url), side)) as opened:
+        return unlock_safe(opened, root)
+
+
+@contextmanager
+def open_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -> Iterator[tuple[Storage, Safe]]:
+    """Open one side's storage and safe for the length of the block."""
+    # The root key first: without one, no storage is created or migrated.
+    root = open_root_key(root_key.source)
+    with closing(open_storage(str(storage.url), side)) as opened:
+        yield opened, open_safe(opened, root)
