@@ -26,8 +26,11 @@ _DEFAULT_PROXY_PORT = 8443
     help="KMS on this port, KMS over TLS and the proxy on the next two; 0 takes free ports. "
     f"[default: KMS {_DEFAULT_KMS_PORT} and {_DEFAULT_KMS_PORT + 1}, proxy {_DEFAULT_PROXY_PORT}]",
 )
+@click.option(
+    "--exit-with-parent", is_flag=True, help="End when the process that started it has ended: for test runners."
+)
 @output_option
-def dev(data: Path | None, once: bool, port_base: int | None, output: OutputFormat) -> None:
+def dev(data: Path | None, once: bool, port_base: int | None, exit_with_parent: bool, output: OutputFormat) -> None:
     """Start key manager, proxy and KMS on loopback, walk through an object protected with a key you hold, and serve.
 
     With `--output json` it prints one line when it is ready, and no walk-through. Its KMS takes any AWS credentials.
@@ -50,6 +53,7 @@ def dev(data: Path | None, once: bool, port_base: int | None, output: OutputForm
                 ports=ports,
                 is_once=once,
                 is_json=output is OutputFormat.JSON,
+                ends_with_parent=exit_with_parent,
             )
         )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import botocore.config
 import botocore.session
@@ -15,6 +16,8 @@ from hyok.dev.narration import Narrator
 from hyok.dev.stack import DevStack, Ports, prepare, run_stack
 from hyok.dev.walkthrough import ALIAS, EXTERNAL_KEY, STORE_NAME, Walkthrough
 from hyok.transport.serving import run
+
+_PARENT_CHECK_SECONDS: Final = 0.5
 
 
 class DevOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +31,8 @@ class DevOptions(msgspec.Struct, frozen=True, kw_only=True):
     """End after the walk-through."""
     is_json: bool
     """Print one line of JSON when ready instead of the walk-through; with `is_once`, after it was walked silently."""
+    ends_with_parent: bool
+    """End when the process that started this one has ended."""
 
 
 def run_dev(options: DevOptions) -> None:
@@ -40,6 +45,7 @@ async def _run(options: DevOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    parent = asyncio.create_task(_stop_with_parent(stopped)) if options.ends_with_parent else None
     narrator = Narrator(is_silent=options.is_json)
     sides = await asyncio.to_thread(prepare, options.data)
     async with run_stack(sides, options.data, options.ports) as stack:
@@ -50,9 +56,18 @@ async def _run(options: DevOptions) -> None:
         if not stopped.is_set() and not options.is_once and walk.exception() is None:
             await stop
         stop.cancel()
+        if parent is not None:
+            parent.cancel()
         # Interrupted in the middle, the walk ends by itself: its servers are gone.
         if walk.done():
             walk.result()
+
+
+async def _stop_with_parent(stopped: asyncio.Event) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110  # the kernel tells of it in no other way that a loop could await
+        await asyncio.sleep(_PARENT_CHECK_SECONDS)
+    stopped.set()
 
 
 def _walk(stack: DevStack, narrator: Narrator, options: DevOptions) -> None:
