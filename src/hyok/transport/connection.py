@@ -22,7 +22,7 @@ _NEVER = float("inf")
 
 
 class HttpConnection(asyncio.BufferedProtocol):
-    """Reads requests, runs the service, hands the answers to the server's release.
+    """Reads requests, runs the service when the turn asks for it, hands the answers to the turn.
 
     A request whose answer never waits costs no task and no timer: the coroutine runs at once, and a sweep over all
     connections looks at `expires_at`.
@@ -40,10 +40,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         "_is_refused",
         "_is_writing_paused",
         "_reader",
-        "_release",
         "_server",
         "_task",
         "_transport",
+        "_turn",
         "address",
         "expires_at",
     )
@@ -53,7 +53,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._server = server
         self._answer = server.service.answer
         self._encode = server.encoder.encode
-        self._release = server.release
+        self._turn = server.turn
         self._buffer = server.buffer
         self._idle_seconds = server.limits.idle_seconds
         self._transport: asyncio.Transport | None = None
@@ -89,18 +89,17 @@ class HttpConnection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Read on, and answer the requests that are whole now."""
+        """Read on; the requests that are whole now are answered in this turn."""
         reader = self._reader
         if reader.is_finished:
             return  # nothing that comes after the last request matters
         now = monotonic()
         reader.feed(self._buffer[:nbytes], now)
         if reader.requests and self._task is None:
-            self._answer_requests()
-        if reader.is_reading or reader.requests or reader.refusal is not None or self._task is not None:
-            self._settle(now)
-        else:
+            self._turn.ask(self)
             self.expires_at = now + self._idle_seconds
+        else:
+            self._settle(now)
 
     def eof_received(self) -> bool:
         """Take no more requests: the client has gone, or without TLS has only ended its side.
@@ -133,6 +132,24 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._is_writing_paused = False
         self._go_on()
 
+    # The turn calls these.
+
+    def answer_requests(self) -> None:
+        """Answer the requests that came whole."""
+        self._answer_requests()
+        reader = self._reader
+        if reader.is_reading or reader.requests or reader.refusal is not None or self._task is not None:
+            self._settle(monotonic())
+
+    def write(self, payload: bytes, *, is_last: bool) -> None:
+        """Send an answer that may leave."""
+        transport = self._transport
+        if transport is None:
+            return
+        transport.write(payload)
+        if is_last:
+            self._end(transport)
+
     # The server calls these.
 
     def end_soon(self) -> None:
@@ -149,15 +166,6 @@ class HttpConnection(asyncio.BufferedProtocol):
         elif not self._is_refused:  # that one is about to end
             self._reader.finish()
             self._server.loop.call_soon(self._close_if_done)
-
-    def write(self, payload: bytes, *, is_last: bool) -> None:
-        """Send an answer that may leave."""
-        transport = self._transport
-        if transport is None:
-            return
-        transport.write(payload)
-        if is_last:
-            self._end(transport)
 
     def expire(self, now: float) -> None:
         """End what has lasted too long."""
@@ -214,9 +222,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         reader = self._reader
         is_last = reader.is_finished and not reader.requests and reader.refusal is None
         is_head = request.method == b"HEAD"
-        self._release.add(
-            self, self._encode(response, closes=is_last, is_head=is_head), is_last=is_last, is_head=is_head
-        )
+        self._turn.add(self, self._encode(response, closes=is_last, is_head=is_head), is_last=is_last, is_head=is_head)
 
     def _go_on(self) -> None:
         self._answer_requests()
@@ -262,7 +268,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             response = self._server.service.refuse(refusal, self._reader.peer)
         except Exception as error:  # noqa: BLE001  # a fault of one request stays with it
             response = self._failed(error)
-        self._release.add(self, self._encode(response, closes=True), is_last=True)
+        self._turn.add(self, self._encode(response, closes=True), is_last=True)
 
     def _close_if_done(self) -> None:
         if self._transport is not None and self._task is None and not self._reader.requests:

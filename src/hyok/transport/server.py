@@ -9,8 +9,8 @@ from collections import Counter
 from hyok.transport.connection import HttpConnection
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.messages import HttpResponse, HttpService
-from hyok.transport.release import AnswerRelease
 from hyok.transport.responses import ResponseEncoder
+from hyok.transport.turn import Turn
 
 # Without a buffer of ours the event loop makes and cuts down a string of 256 KiB for every read of TLS: three system
 # calls for each request.
@@ -28,7 +28,7 @@ class HttpServer:
         self.budget = budget
         self.loop = asyncio.get_running_loop()
         self.encoder = ResponseEncoder(time.time())
-        self.release = AnswerRelease(service, self.encoder, self.loop)
+        self.turn = Turn(service, self.encoder, self.loop)
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         """Where the bytes of whichever connection is being read are."""
         self.connections: set[HttpConnection] = set()

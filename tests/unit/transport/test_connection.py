@@ -295,7 +295,10 @@ def test_the_answer_to_head_has_no_body() -> None:
     play(scenario)
 
 
-@pytest.mark.parametrize(("sent", "body"), [(b"GET / HT", b"TOO_SLOW"), (b"", None), (get(b"/"), None)])
+@pytest.mark.parametrize(
+    ("sent", "body"),
+    [(b"GET / HT", b"TOO_SLOW"), (b"", None), (get(b"/"), None)],
+)
 def test_what_lasts_too_long_is_refused_if_it_has_begun_and_else_closed(sent: bytes, body: bytes | None) -> None:
     async def scenario() -> None:
         scene = Scene()
@@ -343,6 +346,8 @@ def test_timeouts_follow_what_the_connection_is_doing() -> None:
         assert remaining() == pytest.approx(50, abs=1)
         await scene.receive(get(b"/"))
         assert remaining() == pytest.approx(50, abs=1)
+        await scene.receive(get(b"/") + b"GET / HT")
+        assert remaining() == pytest.approx(3, abs=1)
 
     play(scenario)
 

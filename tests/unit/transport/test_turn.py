@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from hyok.transport.release import AnswerRelease
 from hyok.transport.responses import ResponseEncoder
+from hyok.transport.turn import Turn
 from tests.unit.transport.doubles import ScriptedService
 
 
@@ -25,18 +25,18 @@ class Recipient:
         self.sent.append((payload, is_last))
 
 
-async def make_release(service: ScriptedService) -> AnswerRelease:
-    return AnswerRelease(service, ResponseEncoder(0.0), asyncio.get_running_loop())
+async def make_turn(service: ScriptedService) -> Turn:
+    return Turn(service, ResponseEncoder(0.0), asyncio.get_running_loop())
 
 
 def test_the_answers_of_one_turn_leave_together_after_one_release() -> None:
     async def scenario() -> None:
         service = ScriptedService()
-        release = await make_release(service)
+        turn = await make_turn(service)
         first, second = Recipient(service), Recipient(service)
-        release.add(first, b"1", is_last=False)
-        release.add(second, b"2", is_last=False)
-        release.add(first, b"3", is_last=True)
+        turn.add(first, b"1", is_last=False)
+        turn.add(second, b"2", is_last=False)
+        turn.add(first, b"3", is_last=True)
         assert first.sent == second.sent == []
         await asyncio.sleep(0)
         assert service.releases == 1
@@ -49,10 +49,10 @@ def test_the_answers_of_one_turn_leave_together_after_one_release() -> None:
 def test_each_turn_has_a_release_of_its_own() -> None:
     async def scenario() -> None:
         service = ScriptedService()
-        release = await make_release(service)
+        turn = await make_turn(service)
         recipient = Recipient(service)
         for number in range(3):
-            release.add(recipient, b"%d" % number, is_last=False)
+            turn.add(recipient, b"%d" % number, is_last=False)
             await asyncio.sleep(0)
         assert service.releases == 3
         await asyncio.sleep(0)
@@ -65,10 +65,10 @@ def test_an_answer_whose_record_is_not_safe_does_not_leave(caplog: pytest.LogCap
     async def scenario() -> None:
         service = ScriptedService()
         service.unsafe = OSError(28, "No space left on device")
-        release = await make_release(service)
+        turn = await make_turn(service)
         recipient = Recipient(service)
-        release.add(recipient, b"HTTP/1.1 200 OK\r\n\r\nsecret", is_last=False)
-        release.add(recipient, b"HTTP/1.1 200 OK\r\n\r\nsecret", is_last=True, is_head=True)
+        turn.add(recipient, b"HTTP/1.1 200 OK\r\n\r\nsecret", is_last=False)
+        turn.add(recipient, b"HTTP/1.1 200 OK\r\n\r\nsecret", is_last=True, is_head=True)
         await asyncio.sleep(0)
         (first, first_is_last), (second, second_is_last) = recipient.sent
         assert first.startswith(b"HTTP/1.1 500 ")
@@ -85,14 +85,14 @@ def test_answers_leave_again_when_records_are_safe_again_and_the_failure_is_told
 ) -> None:
     async def scenario() -> None:
         service = ScriptedService()
-        release = await make_release(service)
+        turn = await make_turn(service)
         recipient = Recipient(service)
         service.unsafe = OSError(28, "No space left on device")
         for _ in range(3):
-            release.add(recipient, b"lost", is_last=False)
+            turn.add(recipient, b"lost", is_last=False)
             await asyncio.sleep(0)
         service.unsafe = None
-        release.add(recipient, b"good", is_last=False)
+        turn.add(recipient, b"good", is_last=False)
         await asyncio.sleep(0)
         assert recipient.sent[-1] == (b"good", False)
         assert b"lost" not in [payload for payload, _ in recipient.sent]
