@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, NamedTuple
 
-from hyok.assembly.key_managers import KeyManagerAccess, administer_key_manager, open_key_manager
+from hyok.assembly.key_managers import KeyManagerAccess, administer_key_managers, open_key_managers
 from hyok.assembly.sides import open_side
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration, HolderSettings
@@ -53,10 +53,7 @@ def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holde
 def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:
     clock = SystemClock()
     access = KeyManagerAccess(storage, safe, clock, Modules())
-    administrators = {
-        name: administer_key_manager(name, manager, access) for name, manager in settings.key_managers.items()
-    }
-    return Holder(storage, safe, clock, access, administrators)
+    return Holder(storage, safe, clock, access, administer_key_managers(settings.key_managers, access))
 
 
 class HolderState(NamedTuple):
@@ -73,7 +70,7 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
         # Asked first: what changes while the rest is read is then applied once more, which does no harm.
         position = current_position(connection)
     key_stores = StoredKeyStores(holder.storage, holder.safe, workers=workers)
-    opened = {name: open_key_manager(name, manager, holder.access) for name, manager in settings.key_managers.items()}
+    opened = open_key_managers(settings.key_managers, holder.access)
     followers = [key_stores.apply, *(each.apply for each in opened.values() if each.apply is not None)]
     managers = {name: each.manager for name, each in opened.items()}
     follower = ChangeFollower(

@@ -5,12 +5,13 @@ What a kind needs is imported where the kind is used, so that a process loads th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from hyok.clock import Clock, SystemClock
 from hyok.config.settings import (
+    ClusterKeyManagerSettings,
     EmbeddedKeyManagerSettings,
     KeyManagerSettings,
     KmipKeyManagerSettings,
@@ -47,8 +48,32 @@ class OpenKeyManager(NamedTuple):
     apply: Follow | None = None
 
 
-def open_key_manager(name: str, settings: KeyManagerSettings, access: KeyManagerAccess) -> OpenKeyManager:
-    """Make the key manager that the proxy asks. OperatorError if its settings do not serve."""
+SingleKeyManagerSettings = (
+    EmbeddedKeyManagerSettings | Pkcs11KeyManagerSettings | TransitKeyManagerSettings | KmipKeyManagerSettings
+)
+
+
+def open_key_managers(
+    settings: Mapping[str, KeyManagerSettings], access: KeyManagerAccess
+) -> dict[str, OpenKeyManager]:
+    """Make the key managers that the proxy asks, by name. OperatorError if the settings of one do not serve."""
+    members = {member for _, cluster in _clusters(settings) for member in cluster.members}
+    opened = {
+        name: _open(name, each, access, others_stand_in=name in members)
+        for name, each in settings.items()
+        if not isinstance(each, ClusterKeyManagerSettings)
+    }
+    managers = {name: each.manager for name, each in opened.items()}
+    for name, cluster in _clusters(settings):
+        from hyok.assembly.cluster import make_cluster
+
+        opened[name] = OpenKeyManager(make_cluster(cluster, managers))
+    return opened
+
+
+def _open(
+    name: str, settings: SingleKeyManagerSettings, access: KeyManagerAccess, *, others_stand_in: bool
+) -> OpenKeyManager:
     match settings:
         case EmbeddedKeyManagerSettings():
             from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
@@ -56,7 +81,9 @@ def open_key_manager(name: str, settings: KeyManagerSettings, access: KeyManager
             embedded = EmbeddedKeyManager(access.storage, access.safe)
             return OpenKeyManager(embedded, embedded.apply)
         case Pkcs11KeyManagerSettings():
-            return OpenKeyManager(_open_hsm(name, settings, access.pkcs11_modules))
+            hsm = _make_hsm(name, settings, access.pkcs11_modules)
+            hsm.connect(others_stand_in=others_stand_in)
+            return OpenKeyManager(hsm)
         case TransitKeyManagerSettings():
             from hyok.assembly.transit import transit_setup
             from hyok.keymanagers.transit.manager import TransitKeyManager
@@ -69,17 +96,34 @@ def open_key_manager(name: str, settings: KeyManagerSettings, access: KeyManager
             return OpenKeyManager(KmipKeyManager(kmip_setup(settings)))
 
 
-def _open_hsm(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules) -> Pkcs11KeyManager:
+def _make_hsm(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules) -> Pkcs11KeyManager:
     from hyok.assembly.pkcs11 import pkcs11_setup
     from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
 
-    hsm = Pkcs11KeyManager(pkcs11_setup(name, settings, modules))
-    hsm.connect()
-    return hsm
+    return Pkcs11KeyManager(pkcs11_setup(name, settings, modules))
 
 
-def administer_key_manager(name: str, settings: KeyManagerSettings, access: KeyManagerAccess) -> KeyAdministrator:
-    """Make what commands change a key manager's keys with; it is reached when it is asked."""
+def _clusters(settings: Mapping[str, KeyManagerSettings]) -> list[tuple[str, ClusterKeyManagerSettings]]:
+    return [(name, each) for name, each in settings.items() if isinstance(each, ClusterKeyManagerSettings)]
+
+
+def administer_key_managers(
+    settings: Mapping[str, KeyManagerSettings], access: KeyManagerAccess
+) -> dict[str, KeyAdministrator]:
+    """Make what commands change the keys of each key manager with, by name; it is reached when it is asked."""
+    administrators = {
+        name: _administer(name, each, access)
+        for name, each in settings.items()
+        if not isinstance(each, ClusterKeyManagerSettings)
+    }
+    for name, cluster in _clusters(settings):
+        from hyok.assembly.cluster import administer_cluster
+
+        administrators[name] = administer_cluster(cluster, administrators)
+    return administrators
+
+
+def _administer(name: str, settings: SingleKeyManagerSettings, access: KeyManagerAccess) -> KeyAdministrator:
     match settings:
         case EmbeddedKeyManagerSettings():
             from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
@@ -107,6 +151,8 @@ def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
     match settings:
         case EmbeddedKeyManagerSettings():
             return ()  # its keys are in the storage
+        case ClusterKeyManagerSettings():
+            return ()  # its members are tried by themselves
         case Pkcs11KeyManagerSettings():
             from hyok.assembly.pkcs11 import pkcs11_setup
             from hyok.keymanagers.pkcs11.administrator import Pkcs11KeyAdministrator
@@ -127,7 +173,7 @@ def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
 def key_manager_policy(settings: KeyManagerSettings, key_ids: Iterable[str]) -> str:
     """Return the policy with which a key manager lets hyok use these keys and no more; empty if it knows none."""
     match settings:
-        case EmbeddedKeyManagerSettings() | Pkcs11KeyManagerSettings():
+        case EmbeddedKeyManagerSettings() | Pkcs11KeyManagerSettings() | ClusterKeyManagerSettings():
             return ""
         case TransitKeyManagerSettings():
             from hyok.keymanagers.transit.policy import least_privilege_policy

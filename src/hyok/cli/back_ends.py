@@ -11,7 +11,13 @@ from hyok.assembly.proxy import check_proxy_tls
 from hyok.assembly.sides import open_side
 from hyok.config.checking import Finding, Outcome
 from hyok.config.configuration import Configuration
-from hyok.config.settings import EmbeddedKeyManagerSettings, KmsSettings, RootKeySettings, StorageSettings
+from hyok.config.settings import (
+    ClusterKeyManagerSettings,
+    EmbeddedKeyManagerSettings,
+    KmsSettings,
+    RootKeySettings,
+    StorageSettings,
+)
 from hyok.errors import OperatorError
 from hyok.storage.schema import Side
 
@@ -23,7 +29,8 @@ def try_back_ends(configuration: Configuration) -> Iterator[Finding]:
     if configuration.storage is not None and configuration.root_key is not None:
         yield from _try_storage("storage.url", configuration.storage, configuration.root_key, Side.HOLDER)
     for name, settings in configuration.key_managers.items():
-        if not isinstance(settings, EmbeddedKeyManagerSettings):  # its keys are in the storage
+        # The keys of the one are in the storage, the members of the other are tried by themselves.
+        if not isinstance(settings, EmbeddedKeyManagerSettings | ClusterKeyManagerSettings):
             yield _try(f"key_managers.{name}", "answers and takes the login", partial(try_key_manager, settings))
     if (kms := configuration.kms) is not None:
         if kms.certificate is not None:

@@ -13,6 +13,7 @@ from hyok.config.origins import EffectiveSetting, Origin, OriginKind
 from hyok.config.reading import SettingsReader
 from hyok.config.settings import (
     CertificateLoginSettings,
+    ClusterKeyManagerSettings,
     EmbeddedKeyManagerSettings,
     FileSettings,
     KeyManagerSettings,
@@ -113,6 +114,7 @@ def build_configuration(
     reader = SettingsReader(file.parent if file is not None else Path.cwd())
     settings = reader.read_section(tables, FileSettings, path="", origin=origin)
     _refuse_second_embedded(settings.key_managers, name=origin.name)
+    _refuse_impossible_clusters(settings.key_managers, name=origin.name)
     _refuse_halves(settings, name=origin.name)
     _refuse_missing_certificates(settings.key_managers, name=origin.name)
     refuse_shared_sides(settings, environment, name=origin.name)
@@ -127,6 +129,22 @@ def _refuse_second_embedded(key_managers: Mapping[str, KeyManagerSettings], *, n
             f'{name}: key_managers.{" and key_managers.".join(embedded)} are all of the kind "embedded"; there can be '
             "one, because its keys are those of [storage]"
         )
+
+
+def _refuse_impossible_clusters(key_managers: Mapping[str, KeyManagerSettings], *, name: str) -> None:
+    """The members of a cluster are other key managers, each once."""
+    for cluster, settings in key_managers.items():
+        if not isinstance(settings, ClusterKeyManagerSettings):
+            continue
+        single = [each for each, other in key_managers.items() if not isinstance(other, ClusterKeyManagerSettings)]
+        for member in settings.members:
+            if member not in single:
+                raise OperatorError(
+                    f"{name}: key_managers.{cluster}.members names {member!r}, which is no key manager of its own; "
+                    f"there are: {', '.join(single) or 'none'}"
+                )
+        if len(set(settings.members)) < len(settings.members):
+            raise OperatorError(f"{name}: key_managers.{cluster}.members names a key manager twice; name each once")
 
 
 def _refuse_halves(settings: FileSettings, *, name: str) -> None:

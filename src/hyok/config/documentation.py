@@ -73,6 +73,8 @@ def _default(field: Field) -> str:
         return "required"
     if field.default is None:
         return "not set"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
     return f"`{field.default}`"
 
 

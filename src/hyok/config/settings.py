@@ -415,8 +415,54 @@ class Pkcs11KeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="k
     ] = 256
 
 
+class ClusterKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="cluster"):
+    """Several key managers that hold the same keys, as one: each call goes to one of them that works."""
+
+    members: Annotated[
+        tuple[Name, ...],
+        msgspec.Meta(min_length=2, max_length=10),
+        About(
+            "The key managers, by their names in this file; with the choice `ordered` the first is asked first.",
+            '["hsm-a", "hsm-b"]',
+            "a list of two to ten names of other key managers, none of which is a cluster",
+        ),
+    ]
+    choice: Annotated[
+        Literal["ordered", "fastest"],
+        About(
+            "Who is asked first. `ordered`: the first that works, the others stand in. `fastest`: the one that has "
+            "answered fastest lately.",
+            '"fastest"',
+            '"ordered" or "fastest"',
+        ),
+    ] = "ordered"
+    hedge_after_seconds: Annotated[
+        float,
+        msgspec.Meta(ge=0.001, le=0.25),
+        About(
+            "A member that has not answered for so long gets company: a second one is asked, and the first answer "
+            "counts.",
+            "0.04",
+            "a number from 0.001 to 0.25",
+        ),
+    ] = 0.04
+    members_replicate: Annotated[
+        bool,
+        About(
+            "Whether a key made or rotated in one member appears in the others by itself. Where it does not, hyok "
+            "refuses to rotate keys of the cluster, as the other members could not decrypt what the new version "
+            "encrypts.",
+            "true",
+        ),
+    ] = False
+
+
 KeyManagerSettings = (
-    EmbeddedKeyManagerSettings | Pkcs11KeyManagerSettings | TransitKeyManagerSettings | KmipKeyManagerSettings
+    EmbeddedKeyManagerSettings
+    | Pkcs11KeyManagerSettings
+    | TransitKeyManagerSettings
+    | KmipKeyManagerSettings
+    | ClusterKeyManagerSettings
 )
 """One of the kinds of key manager, told apart by `kind`."""
 

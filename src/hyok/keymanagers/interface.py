@@ -12,6 +12,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol, TypeVar
 
 from hyok.clock import Deadline
+from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 
 
 class KeyUsage(Enum):
@@ -119,6 +120,25 @@ class VerifyingKeyManager:
         thread. CIPHERTEXT_REJECTED if the output does not decrypt to the plaintext.
         """
         raise NotImplementedError
+
+
+async def encrypt_verified(
+    manager: KeyManager,
+    version: KeyVersion,
+    plaintext: bytes,
+    aad: bytes,
+    bind: Callable[[Sealed], T],
+    deadline: Deadline,
+) -> tuple[Sealed, T]:
+    """Do what `VerifyingKeyManager.encrypt_verified` says, with any key manager."""
+    if isinstance(manager, VerifyingKeyManager):
+        return await manager.encrypt_verified(version, plaintext, aad, bind, deadline)
+    sealed = await manager.encrypt(version, plaintext, aad, deadline)
+    # What binds comes first: computed after the decryption it would cover a bit flipped in between.
+    bound = bind(sealed)
+    if await manager.decrypt(version, sealed, aad, deadline) != plaintext:
+        raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, "it decrypts to something else")
+    return sealed, bound
 
 
 class KeyAdministrator(Protocol):

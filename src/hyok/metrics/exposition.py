@@ -43,7 +43,9 @@ def render_metrics(collection: Collection, surroundings: Surroundings) -> bytes:
 def _state_lines(states: Sequence[ProcessState], now: float) -> Iterator[str]:
     yield from _gauge_lines(names.WORKERS, {(): len(states)})
     yield from _gauge_lines(names.REQUESTS_IN_FLIGHT, {(): sum(state.requests_in_flight for state in states)})
-    yield from _gauge_lines(names.KEY_MANAGER_STATE, _member_states(states))
+    members = _worst_ranks(states)
+    yield from _gauge_lines(names.KEY_MANAGER_STATE, _as_states(members))
+    yield from _gauge_lines(names.KEY_MANAGER_HEALTH, _as_states(_ranks_as_wholes(members)))
     yield from _gauge_lines(
         names.CREDENTIAL_AGE,
         {(each.key_store, each.access_key_id): now - each.created_at for state in states for each in state.credentials},
@@ -55,13 +57,26 @@ def _state_lines(states: Sequence[ProcessState], now: float) -> Iterator[str]:
         yield from _gauge_lines(names.FLEET_SIZE, {(): max(state.fleet_size for state in states)})
 
 
-def _member_states(states: Sequence[ProcessState]) -> dict[tuple[str, ...], float]:
-    worst: dict[tuple[str, str], int] = {}
+def _worst_ranks(states: Sequence[ProcessState]) -> dict[tuple[str, ...], int]:
+    """Return how each member of a key manager is, where it looks worst."""
+    worst: dict[tuple[str, ...], int] = {}
     for state in states:
         for each in state.members:
             member = (each.key_manager, each.member)
             worst[member] = max(_RANK[each.state], worst.get(member, 0))
-    return {(*member, state): rank == found for member, found in worst.items() for state, rank in _RANK.items()}
+    return worst
+
+
+def _ranks_as_wholes(members: Mapping[tuple[str, ...], int]) -> dict[tuple[str, ...], int]:
+    ranks: dict[tuple[str, ...], set[int]] = {}
+    for (manager, _), rank in members.items():
+        ranks.setdefault((manager,), set()).add(rank)
+    # Alike they speak for the whole; where they differ, something serves and something does not.
+    return {manager: found.pop() if len(found) == 1 else _RANK["degraded"] for manager, found in ranks.items()}
+
+
+def _as_states(ranks: Mapping[tuple[str, ...], int]) -> dict[tuple[str, ...], float]:
+    return {(*labels, state): rank == found for labels, found in ranks.items() for state, rank in _RANK.items()}
 
 
 def _counter_lines(metric: Metric, values: Iterable[tuple[tuple[str, ...], int]]) -> Iterator[str]:

@@ -84,6 +84,12 @@ KEY_MANAGER_STATE: Final = Metric(
     "1 for the state of a key manager's member, as the last deep check found it; the worst of all workers.",
     ("key_manager", "member", "state"),
 )
+KEY_MANAGER_HEALTH: Final = Metric(
+    "hyok_proxy_key_manager_health",
+    Kind.GAUGE,
+    "1 for the state of a key manager as a whole: active or unavailable if all its members are, else degraded.",
+    ("key_manager", "state"),
+)
 CHANGE_LOG_AGE: Final = Metric(
     "hyok_proxy_change_log_age_seconds",
     Kind.GAUGE,
@@ -107,6 +113,7 @@ ALL: Final = (
     CERTIFICATE_EXPIRY,
     CREDENTIAL_AGE,
     KEY_MANAGER_STATE,
+    KEY_MANAGER_HEALTH,
     CHANGE_LOG_AGE,
     AUDIT_LOG_FAILING,
     FLEET_SIZE,

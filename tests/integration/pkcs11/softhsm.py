@@ -54,6 +54,12 @@ class SoftHsm:
         subprocess.run(command, check=True, capture_output=True)
         return TokenName(TokenNameKind.LABEL, label)
 
+    def import_key(self, token: str, label: str, file: Path) -> None:
+        """Put the 32 bytes of a file into a token as an AES key, with SoftHSM's own tool."""
+        key_id = label.encode().hex()
+        command = ["softhsm2-util", "--import", str(file), "--aes", "--token", token, "--pin", PIN.decode()]
+        subprocess.run([*command, "--label", label, "--id", key_id], check=True, capture_output=True)
+
     def directory_of(self, label: str) -> Path:
         """Return where the files of one token are."""
         (found,) = (path for path in self.tokens.iterdir() if label.encode() in (path / "token.object").read_bytes())

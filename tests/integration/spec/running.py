@@ -7,7 +7,7 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,12 +86,15 @@ def running_proxy(
     *,
     authorities: Path | None = None,
     client_certificate: ClientCertificate | None = None,
+    configure: Callable[[Path], None] = lambda _: None,
 ) -> Iterator[RunningProxy]:
     """Make a start in `directory` and serve it until the block ends; `settings` are `HYOK__…` variables.
 
-    `authorities` is whom clients trust, unless it is the CA that `hyok init` makes.
+    `authorities` is whom clients trust, unless it is the CA that `hyok init` makes. `configure` may change what was
+    made, and run commands, before the proxy starts.
     """
     start = hyok("init", str(directory), "--output", "json")
+    configure(directory)
     port = free_port()
     environment = {**os.environ, "HYOK__PROXY__LISTEN": f"127.0.0.1:{port}", **(settings or {})}
     with (directory / "proxy.log").open("wb") as log:

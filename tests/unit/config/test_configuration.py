@@ -8,7 +8,7 @@ import pytest
 from hyok.config.configuration import load_configuration, parse_configuration
 from hyok.config.origins import EffectiveSetting, Origin, OriginKind
 from hyok.config.references import ReferenceScheme, SecretReference
-from hyok.config.settings import EmbeddedKeyManagerSettings
+from hyok.config.settings import ClusterKeyManagerSettings, EmbeddedKeyManagerSettings
 from hyok.config.values import Address
 from hyok.errors import OperatorError
 from tests.unit.config.files import HOLDER, KMS, load
@@ -190,3 +190,35 @@ def test_what_was_read_makes_the_same_configuration_elsewhere(tmp_path: Path) ->
 def test_tls_suites_are_one_of_two_words(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r'proxy\.tls_suites is "weak"; allowed is "compatible" or "strict"'):
         load(tmp_path, HOLDER, {"HYOK__PROXY__TLS_SUITES": "weak"})
+
+
+TWO_TOKENS = """
+[key_managers.a]
+kind = "pkcs11"
+module = "/a.so"
+preset = "softhsm"
+token = { label = "a" }
+[key_managers.hsms]
+kind = "cluster"
+"""
+
+
+def test_a_cluster_has_members_that_are_key_managers(tmp_path: Path) -> None:
+    configuration = load(tmp_path, HOLDER + TWO_TOKENS + 'members = ["a", "software"]')
+    cluster = configuration.key_managers["hsms"]
+    assert isinstance(cluster, ClusterKeyManagerSettings)
+    assert (cluster.members, cluster.choice, cluster.members_replicate) == (("a", "software"), "ordered", False)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ('["a", "b"]', "names 'b', which is no key manager of its own; there are: software, a"),
+        ('["a", "hsms"]', "names 'hsms', which is no key manager of its own"),
+        ('["a", "a"]', "names a key manager twice"),
+        ('["a"]', "key_managers.hsms.members"),
+    ],
+)
+def test_a_cluster_of_anything_else_is_refused(tmp_path: Path, members: str, message: str) -> None:
+    with pytest.raises(OperatorError, match=message):
+        load(tmp_path, HOLDER + TWO_TOKENS + f"members = {members}")

@@ -103,6 +103,28 @@ def test_the_states_of_all_processes_are_put_together() -> None:
     assert states == {"active": "0", "degraded": "0", "unavailable": "1"}
 
 
+def test_a_key_manager_is_degraded_while_its_members_differ() -> None:
+    collection = Collection()
+    members = (
+        MemberState("hsms", "a", "active"),
+        MemberState("hsms", "b", "unavailable"),
+        MemberState("bao", "1", "unavailable"),
+        MemberState("bao", "2", "unavailable"),
+        MemberState("software", "embedded", "active"),
+    )
+    collection.take(1, ProcessReport(Counts(), msgspec.structs.replace(STATE, members=members)))
+
+    values = values_of(collection)
+
+    for manager, state in (("hsms", "degraded"), ("bao", "unavailable"), ("software", "active")):
+        found = [
+            each
+            for each in names.MEMBER_STATES
+            if values[f'hyok_proxy_key_manager_health{{key_manager="{manager}",state="{each}"}}'] == "1"
+        ]
+        assert found == [state]
+
+
 def test_ages_are_counted_to_this_moment() -> None:
     collection = Collection()
     collection.take(1, ProcessReport(Counts(), STATE))

@@ -14,12 +14,23 @@ from enum import Enum
 from typing import Any, Final, Generic, TypeVar, cast
 
 from hyok.clock import Deadline
-from hyok.keymanagers.cluster.member import Member, is_of_the_member
+from hyok.keymanagers.breaker import says_nothing_of_the_request
+from hyok.keymanagers.cluster.member import Member
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
-from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyManager, KeyVersion, MemberHealth, Sealed
+from hyok.keymanagers.interface import (
+    HealthStatus,
+    KeyDescription,
+    KeyManager,
+    KeyVersion,
+    MemberHealth,
+    Sealed,
+    VerifyingKeyManager,
+    encrypt_verified,
+)
 from hyok.transport.steps import Begun
 
 T = TypeVar("T")
+BoundT = TypeVar("BoundT")
 
 HEDGE_AFTER_SECONDS: Final = 0.04
 """A fifth of a request's time: late enough to be rare, early enough for the second to answer."""
@@ -36,7 +47,7 @@ class Choice(Enum):
     """The one that has answered fastest lately: equals."""
 
 
-class ClusterKeyManager:
+class ClusterKeyManager(VerifyingKeyManager):
     """A `KeyManager` over 2 to 10 others with the same keys under the same ids and version numbers."""
 
     def __init__(
@@ -71,6 +82,14 @@ class ClusterKeyManager:
         """Encrypt on one member; a hedged call may encrypt on two, and one result is thrown away."""
         return await self._ask(lambda manager: manager.encrypt(version, plaintext, aad, deadline), deadline)
 
+    async def encrypt_verified(
+        self, version: KeyVersion, plaintext: bytes, aad: bytes, bind: Callable[[Sealed], BoundT], deadline: Deadline
+    ) -> tuple[Sealed, BoundT]:
+        """Encrypt, bind and decrypt again on one member, the same for all three."""
+        return await self._ask(
+            lambda manager: encrypt_verified(manager, version, plaintext, aad, bind, deadline), deadline
+        )
+
     async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:
         """Decrypt on one member, whichever of them encrypted."""
         return await self._ask(lambda manager: manager.decrypt(version, sealed, aad, deadline), deadline)
@@ -87,6 +106,7 @@ class ClusterKeyManager:
 
     async def _ask(self, call: Callable[[KeyManager], Coroutine[Any, Any, T]], deadline: Deadline) -> T:
         first, *others = self._in_order()
+        first.breaker.note_asked()
         attempt = _Attempt(first, call(first.manager), self._monotonic)
         if attempt.is_done:
             # Answered without waiting: no task, no timer, no second.
@@ -103,7 +123,7 @@ class ClusterKeyManager:
         try:
             return attempt.result()
         except KeyManagerError as error:
-            if not is_of_the_member(error.failure) or not others or self._monotonic() >= deadline:
+            if not says_nothing_of_the_request(error) or not others or self._monotonic() >= deadline:
                 raise
         return await self._race([], others, call, deadline)
 
@@ -131,7 +151,7 @@ class ClusterKeyManager:
                     try:
                         return attempt.result()
                     except KeyManagerError as error:
-                        if not is_of_the_member(error.failure):
+                        if not says_nothing_of_the_request(error):
                             raise
                         failure = error
             raise failure
@@ -167,16 +187,16 @@ class ClusterKeyManager:
         """Return all members, the one to ask first in front; those that rest come last, in case nobody else is left."""
         match self._choice:
             case Choice.ORDERED:
-                return sorted(self._members, key=lambda member: member.is_resting)
+                return sorted(self._members, key=lambda member: member.breaker.is_resting)
             case Choice.FASTEST:
-                return sorted(self._members, key=lambda member: (member.is_resting, member.latency_seconds))
+                return sorted(self._members, key=lambda member: (member.breaker.is_resting, member.latency_seconds))
 
     async def _check(self, member: Member, deadline: Deadline) -> tuple[MemberHealth, ...]:
         try:
             found = await member.manager.check_health(deadline)
         except KeyManagerError:
             return (MemberHealth(member.name, member.manager.vendor, HealthStatus.UNAVAILABLE),)
-        return tuple(_named(health, member) for health in found)
+        return tuple(_named(health, member, is_all=len(found) == 1) for health in found)
 
 
 class _Attempt(Generic[T]):
@@ -208,8 +228,8 @@ class _Attempt(Generic[T]):
         try:
             answer = self._outcome()
         except KeyManagerError as error:
-            if is_of_the_member(error.failure):
-                self._member.note_failure()
+            if says_nothing_of_the_request(error):
+                self._member.breaker.note_failure()
             else:
                 self._member.note_answer(self._monotonic() - self._began_at)
             raise
@@ -220,7 +240,7 @@ class _Attempt(Generic[T]):
         """Wait no longer; that another was faster, or the deadline has passed, counts against the member."""
         if self.task is not None and not self.task.done():
             if was_slow:
-                self._member.note_failure()
+                self._member.breaker.note_failure()
             self.task.add_done_callback(_forget)
             self.task.cancel()
 
@@ -240,8 +260,9 @@ def _forget(task: asyncio.Task[T]) -> None:
         task.exception()
 
 
-def _named(health: MemberHealth, member: Member) -> MemberHealth:
+def _named(health: MemberHealth, member: Member, *, is_all: bool) -> MemberHealth:
     status = health.status
-    if member.is_suspect and status is HealthStatus.ACTIVE:
+    if member.breaker.is_suspect and status is HealthStatus.ACTIVE:
         status = HealthStatus.DEGRADED
-    return MemberHealth(f"{member.name}/{health.id}", health.model, status)
+    # A token that is away cannot say what it is called: the name in the configuration is always known.
+    return MemberHealth(member.name if is_all else f"{member.name}/{health.id}", health.model, status)

@@ -82,17 +82,18 @@ class TokenGuard:
         """What the token said of itself when it was last opened."""
         return self._info
 
-    def connect(self) -> None:
+    def connect(self, *, others_stand_in: bool = False) -> None:
         """Open the token now. OperatorError for what an operator must put right.
 
-        A device that is merely away is logged and tried again with each call: a proxy has to start without it.
+        A device that is merely away is logged and tried again with each call: a proxy has to start without it. Where
+        the library has other tokens, one that is not there is more likely a typo, unless `others_stand_in` for it.
         """
         try:
             self._recover(None, _Remedy.REOPEN)
         except KeyManagerError as error:
             cause = error.__cause__
             if isinstance(cause, TokenRefusedError) or (
-                isinstance(cause, TokenMissingError) and cause.others_are_there
+                isinstance(cause, TokenMissingError) and cause.others_are_there and not others_stand_in
             ):
                 raise OperatorError(f"key manager {self._name}: {cause}") from error
             _LOG.warning("key manager %s starts without its token: %s", self._name, cause)

@@ -55,9 +55,12 @@ class Pkcs11KeyManager(VerifyingKeyManager):
             setup.name, _TokenWorkshop(self._guard), threads=setup.sessions, queue_length=setup.queue_length
         )
 
-    def connect(self) -> None:
-        """Open the token now, which blocks: called at start. OperatorError for what an operator must put right."""
-        self._guard.connect()
+    def connect(self, *, others_stand_in: bool = False) -> None:
+        """Open the token now, which blocks: called at start. OperatorError for what an operator must put right.
+
+        A token that is not there is nothing of that kind where `others_stand_in` for it.
+        """
+        self._guard.connect(others_stand_in=others_stand_in)
 
     @property
     def vendor(self) -> str:

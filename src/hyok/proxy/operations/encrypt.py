@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
-from hyok.keymanagers.interface import KeyUsage, KeyVersion, Sealed, VerifyingKeyManager
+from hyok.keymanagers.interface import KeyUsage, KeyVersion, Sealed, encrypt_verified
 from hyok.proxy.call import KeyCall
 from hyok.proxy.ciphertext_metadata import encode_ciphertext_metadata
 from hyok.xks.aad import frame_aad
@@ -48,22 +48,16 @@ async def _encrypt(asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
         await _ask_for_decryption(version, call)
     for _ in range(_ATTEMPTS):
         try:
-            if isinstance(manager, VerifyingKeyManager):  # it takes steps 3 and 4 as well
-                sealed, value = await manager.encrypt_verified(
-                    version, plaintext, framed_aad, partial(_bind, aad, metadata), deadline
-                )
-                return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata, value)
-            sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
-            # 3. The integrity value first: computed after the decryption it would cover a bit flipped in between.
-            value = _bind(aad, metadata, sealed)
-            # 4. Then the decryption of that same output.
-            decrypted = await manager.decrypt(version, sealed, framed_aad, deadline)
+            # 3. The integrity value, then the decryption of that same output: computed after it, the value would cover
+            #    a bit flipped in between.
+            sealed, value = await encrypt_verified(
+                manager, version, plaintext, framed_aad, partial(_bind, aad, metadata), deadline
+            )
         except KeyManagerError as error:
             if error.failure is not KeyManagerFailure.CIPHERTEXT_REJECTED:
                 raise
         else:
-            if decrypted == plaintext:
-                return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata, value)
+            return EncryptResponse(sealed.ciphertext, sealed.iv, sealed.tag, metadata, value)
     raise XksError(XksErrorName.INTERNAL, "the key manager does not decrypt what it has just encrypted")
 
 
