@@ -9,6 +9,7 @@ connections. `python -m benchmarks.proxy_cpu [--profile] [--against SKETCH.py]`,
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import cProfile
 import importlib.util
@@ -21,12 +22,13 @@ from pathlib import Path
 from types import ModuleType
 
 from hyok.audit.log import open_audit_log
-from hyok.clock import SystemClock, deadline_in
+from hyok.clock import NO_DEADLINE, SystemClock, deadline_in
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
-from hyok.keymanagers.interface import KeyUsage
+from hyok.keymanagers.interface import KeyUsage, KeyVersion
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
@@ -91,7 +93,9 @@ def proxy_requests(directory: Path) -> Callable[[int], None]:
     storage = open_storage(f"sqlite:///{directory / 'hyok.db'}", Side.HOLDER)
     safe = open_safe(storage, LocalRootKey(Secret(os.urandom(32))))
     EmbeddedKeyAdministrator(storage, safe, SystemClock()).create_key("foo", frozenset(KeyUsage))
-    managers = {"software": EmbeddedKeyManager(storage, safe)}
+    manager = EmbeddedKeyManager(storage, Leasing(safe, SystemClock()))
+    asyncio.run(encrypt_once(manager))
+    managers = {"software": manager}
     key_store = KeyStore(
         name="benchmark",
         path_prefix=PREFIX,
@@ -126,6 +130,11 @@ def proxy_requests(directory: Path) -> Callable[[int], None]:
                 service.before_answers_leave()
 
     return answer_all
+
+
+async def encrypt_once(manager: EmbeddedKeyManager) -> None:
+    """Let the key take its lease, which is the one thing it waits for."""
+    await manager.encrypt(KeyVersion("foo", 1), b"first", b"", NO_DEADLINE)
 
 
 def answered(service: ProxyService, request: HttpRequest) -> HttpResponse:

@@ -12,6 +12,7 @@ from hyok.clock import SystemClock
 from hyok.custody.file_root import create_file_root
 from hyok.custody.safe import Safe, open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyUsage
 from hyok.storage.changes import changes_since
@@ -30,7 +31,7 @@ class EmbeddedKeys(NamedTuple):
 
     def open_manager(self) -> EmbeddedKeyManager:
         """Open one more manager of these keys."""
-        return EmbeddedKeyManager(self.storage, self.safe)
+        return EmbeddedKeyManager(self.storage, Leasing(self.safe, SystemClock()))
 
     async def refresh(self, *managers: EmbeddedKeyManager) -> None:
         """Let managers see what the administrator changed."""

@@ -70,8 +70,8 @@ def external_keys(storage: Storage, safe: Safe) -> Iterator[bytes]:
         records = read_all_records(connection)
         assert connection.execute(select(credentials)).all()
     for key_id, record in records.items():
-        for number, sealed in versions_of(record):
-            yield open_material(safe, sealed, row=row_of(key_id, record), number=number).reveal()
+        for place, sealed in versions_of(record):
+            yield open_material(safe, sealed, row=row_of(key_id, record), place=place).reveal()
 
 
 def backing_keys(storage: Storage, safe: Safe) -> Iterator[bytes]:

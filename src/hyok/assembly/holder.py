@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, NamedTuple
 
@@ -62,6 +62,8 @@ class HolderState(NamedTuple):
     key_stores: StoredKeyStores
     key_managers: Mapping[str, KeyManager]
     follower: ChangeFollower
+    upkeep: Sequence[Callable[[], Coroutine[object, None, None]]] = ()
+    """What key managers see to in the storage while the proxy runs; never ends by itself."""
 
 
 def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int = 1) -> HolderState:
@@ -76,7 +78,8 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
     follower = ChangeFollower(
         holder.storage, _in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
     )
-    return HolderState(key_stores, managers, follower)
+    upkeep = tuple(each.upkeep for each in opened.values() if each.upkeep is not None)
+    return HolderState(key_stores, managers, follower, upkeep)
 
 
 def _in_turn(

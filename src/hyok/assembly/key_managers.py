@@ -5,7 +5,7 @@ What a kind needs is imported where the kind is used, so that a process loads th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,10 +42,12 @@ class KeyManagerAccess(NamedTuple):
 
 
 class OpenKeyManager(NamedTuple):
-    """A key manager that serves, and how it follows the storage, if its keys are there."""
+    """A key manager that serves, and if its keys are in the storage, how it follows that and what it sees to there."""
 
     manager: KeyManager
     apply: Follow | None = None
+    upkeep: Callable[[], Coroutine[object, None, None]] | None = None
+    """Never ends by itself."""
 
 
 SingleKeyManagerSettings = (
@@ -76,10 +78,13 @@ def _open(
 ) -> OpenKeyManager:
     match settings:
         case EmbeddedKeyManagerSettings():
+            from hyok.keymanagers.embedded.disposal import KeyDisposal
+            from hyok.keymanagers.embedded.leasing import Leasing
             from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 
-            embedded = EmbeddedKeyManager(access.storage, access.safe)
-            return OpenKeyManager(embedded, embedded.apply)
+            leasing = Leasing(access.safe, access.clock, rotate_after=settings.rotate_after_encryptions)
+            embedded = EmbeddedKeyManager(access.storage, leasing)
+            return OpenKeyManager(embedded, embedded.apply, KeyDisposal(access.storage, access.safe, access.clock).run)
         case Pkcs11KeyManagerSettings():
             hsm = _make_hsm(name, settings, access.pkcs11_modules)
             hsm.connect(others_stand_in=others_stand_in)

@@ -77,7 +77,11 @@ async def run_proxy_service(holder: Holder, state: HolderState, *, audit: Path, 
     )
     try:
         async with background(
-            state.follower.follow(), health.keep_fresh(), usage.keep_flushing(), fleet.keep_beating()
+            state.follower.follow(),
+            health.keep_fresh(),
+            usage.keep_flushing(),
+            fleet.keep_beating(),
+            *(upkeep() for upkeep in state.upkeep),
         ):
             yield Proxy(service, reporter)
     finally:

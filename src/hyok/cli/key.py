@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from hyok.cli.key_listing import KeyListing, describe_listing, list_key_listings
+from hyok.cli.key_listing import KeyListing, describe_listing, list_key_listings, print_key
+from hyok.cli.key_material import cancel_deletion, delete, import_command
 from hyok.cli.options import (
     OutputFormat,
     choose_key_manager,
@@ -17,7 +18,7 @@ from hyok.cli.options import (
     output_option,
     yes_option,
 )
-from hyok.cli.output import confirm, format_time, print_document, print_facts, print_table
+from hyok.cli.output import confirm, print_document, print_table
 
 if TYPE_CHECKING:
     from hyok.assembly.holder import Holder
@@ -30,7 +31,7 @@ external_key_id_option = click.option(
 )
 
 
-@click.group(short_help="External keys: create, add, rotate, enable, disable.")
+@click.group(short_help="External keys: create, import, add, rotate, disable, delete.")
 def key() -> None:
     """External keys: the keys of a key manager, and which of them a key store offers to AWS KMS.
 
@@ -73,7 +74,7 @@ def create(
         created = create_key(administrator, key_id, usages=_usages(usage))
         if keystore is not None:
             _add(holder, keystore, external_key_id or key_id, key_manager=manager, manager_key_id=key_id)
-        _print_key(describe_listing(holder, manager, created), output)
+        print_key(describe_listing(holder, manager, created), output)
 
 
 @key.command(epilog=example("hyok key add payroll --keystore main --as payroll-eu"))
@@ -91,7 +92,7 @@ def add(key_id: str, keystore: str, external_key_id: str | None, key_manager: st
         manager, administrator = choose_key_manager(holder, key_manager)
         managed = show_key(administrator, key_id)  # a typo would be a key that AWS KMS sees and nobody can use
         _add(holder, keystore, external_key_id or key_id, key_manager=manager, manager_key_id=key_id)
-        _print_key(describe_listing(holder, manager, managed), output)
+        print_key(describe_listing(holder, manager, managed), output)
 
 
 @key.command("list", epilog=example("hyok key list --keystore main --output json"))
@@ -127,7 +128,7 @@ def show(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
 
     with opened_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
-        _print_key(describe_listing(holder, manager, show_key(administrator, key_id)), output)
+        print_key(describe_listing(holder, manager, show_key(administrator, key_id)), output)
 
 
 @key.command(epilog=example("hyok key enable payroll"))
@@ -141,7 +142,7 @@ def enable(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
 
     with opened_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
-        _print_key(describe_listing(holder, manager, enable_key(administrator, key_id)), output)
+        print_key(describe_listing(holder, manager, enable_key(administrator, key_id)), output)
 
 
 @key.command(epilog=example("hyok key disable payroll --yes"))
@@ -163,7 +164,7 @@ def disable(key_id: str, key_manager: str | None, yes: bool, output: OutputForma
             "with it cannot be read meanwhile",
             yes=yes,
         )
-        _print_key(describe_listing(holder, manager, disable_key(administrator, key_id)), output)
+        print_key(describe_listing(holder, manager, disable_key(administrator, key_id)), output)
 
 
 @key.command(epilog=example("hyok key rotate payroll"))
@@ -177,7 +178,11 @@ def rotate(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
 
     with opened_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
-        _print_key(describe_listing(holder, manager, rotate_key(administrator, key_id)), output)
+        print_key(describe_listing(holder, manager, rotate_key(administrator, key_id)), output)
+
+
+for command in (import_command, delete, cancel_deletion):
+    key.add_command(command)
 
 
 def _usages(usage: str) -> frozenset[KeyUsage]:
@@ -202,23 +207,3 @@ def _add(holder: Holder, keystore: str, external_key_id: str, *, key_manager: st
 def _row(listing: KeyListing) -> list[str]:
     version = "" if listing.managed is None else str(listing.managed.active_version)
     return [listing.key_id, listing.key_manager, listing.state, version, " ".join(listing.external_ids)]
-
-
-def _print_key(listing: KeyListing, output: OutputFormat) -> None:
-    match output:
-        case OutputFormat.JSON:
-            print_document({"key": listing.document()})
-        case OutputFormat.TEXT:
-            managed = listing.managed
-            versions = "" if managed is None else f"{managed.active_version} of {managed.version_count}"
-            print_facts(
-                [
-                    ("Key", listing.key_id),
-                    ("Key manager", listing.key_manager),
-                    ("State", listing.state),
-                    ("Usages", " ".join(listing.usages)),
-                    ("Active version", versions),
-                    ("Created", "" if managed is None else format_time(managed.created_at) or ""),
-                    ("Offered as", " ".join(listing.external_ids) or "no key store has it; see hyok key add --help"),
-                ]
-            )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from hyok.cli.output import format_time
+from hyok.cli.options import OutputFormat
+from hyok.cli.output import format_time, print_document, print_facts
 
 if TYPE_CHECKING:
     from hyok.administration.external_keys import ExternalKey
@@ -27,6 +28,8 @@ class KeyListing(NamedTuple):
         """The key's state in a word."""
         if self.managed is None:
             return "missing"
+        if self.managed.deletion_at is not None:
+            return "pending deletion"
         return "enabled" if self.managed.is_enabled else "disabled"
 
     @property
@@ -52,6 +55,7 @@ class KeyListing(NamedTuple):
             "version_count": None if managed is None else managed.version_count,
             "usages": self.usages,
             "created_at": None if managed is None else format_time(managed.created_at),
+            "deletion_at": None if managed is None else format_time(managed.deletion_at),
             "external_keys": [
                 {"keystore": key.key_store, "external_key_id": key.external_key_id} for key in self.offered
             ],
@@ -101,3 +105,25 @@ def describe_listing(holder: Holder, key_manager: str, managed: ManagedKey) -> K
         if (key.key_manager, key.manager_key_id) == (key_manager, managed.key_id)
     )
     return KeyListing(managed.key_id, key_manager, managed, offered)
+
+
+def print_key(listing: KeyListing, output: OutputFormat) -> None:
+    """Print one key."""
+    match output:
+        case OutputFormat.JSON:
+            print_document({"key": listing.document()})
+        case OutputFormat.TEXT:
+            managed = listing.managed
+            deletion_at = None if managed is None else format_time(managed.deletion_at)
+            versions = "" if managed is None else f"{managed.active_version} of {managed.version_count}"
+            print_facts(
+                [
+                    ("Key", listing.key_id),
+                    ("Key manager", listing.key_manager),
+                    ("State", listing.state if deletion_at is None else f"{listing.state}, on {deletion_at}"),
+                    ("Usages", " ".join(listing.usages)),
+                    ("Active version", versions),
+                    ("Created", "" if managed is None else format_time(managed.created_at) or ""),
+                    ("Offered as", " ".join(listing.external_ids) or "no key store has it; see hyok key add --help"),
+                ]
+            )

@@ -186,6 +186,16 @@ class ProxySettings(Settings, frozen=True, kw_only=True):
 class EmbeddedKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="embedded"):
     """Software keys, wrapped under the root key in the storage."""
 
+    rotate_after_encryptions: Annotated[
+        int,
+        msgspec.Meta(ge=1_000_000, le=4_000_000_000),
+        About(
+            "A key is rotated by itself after so many; 2^32 are the most that one version may do.",
+            "2147483648",
+            "a whole number from 1000000 to 4000000000",
+        ),
+    ] = 2**31
+
 
 _MOUNT = "a path without surrounding slashes"
 MountPath = Annotated[

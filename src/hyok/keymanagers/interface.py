@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
+from hyok.secret import Secret
 
 
 class KeyUsage(Enum):
@@ -173,6 +174,26 @@ class KeyAdministrator(Protocol):
         ...
 
 
+@runtime_checkable
+class MaterialAdministrator(KeyAdministrator, Protocol):
+    """A `KeyAdministrator` that also takes in material from elsewhere, and destroys it: both behind a date and a word.
+
+    For a manager whose keys hyok itself holds; elsewhere this is the business of the manager's own tools.
+    """
+
+    def import_key(self, key_id: str, usages: frozenset[KeyUsage], material: Secret) -> ManagedKey:
+        """Create a key whose version 1 is these 32 bytes. NotDoneError as `create_key`, or if they are not 32."""
+        ...
+
+    def schedule_deletion(self, key_id: str, *, waiting_days: int) -> ManagedKey:
+        """Refuse all use of the key from now on, and destroy it after 7 to 30 days, unless it is cancelled."""
+        ...
+
+    def cancel_deletion(self, key_id: str) -> ManagedKey:
+        """Keep a key that was to be destroyed; it is disabled then."""
+        ...
+
+
 class ManagedKey(NamedTuple):
     """A key as an operator sees it."""
 
@@ -183,3 +204,5 @@ class ManagedKey(NamedTuple):
     version_count: int
     created_at: float
     """Unix seconds."""
+    deletion_at: float | None = None
+    """When it is destroyed, in Unix seconds, if that is scheduled."""

@@ -33,7 +33,8 @@ class OwnTasks:
         running = tuple(self._running)
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:
+            await asyncio.gather(*running, return_exceptions=True)
 
     def _end(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     Double,
     ForeignKey,
@@ -42,7 +43,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0002", Side.KMS: "kms_0002"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0003", Side.KMS: "kms_0002"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _NAMES: Final = {
@@ -128,6 +129,13 @@ embedded_keys: Final = Table(
     Column("state", Text, nullable=False),
     Column("active_version", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("deletion_at", Double),
+)
+Index(
+    None,
+    embedded_keys.c.deletion_at,
+    sqlite_where=embedded_keys.c.deletion_at.is_not(None),
+    postgresql_where=embedded_keys.c.deletion_at.is_not(None),
 )
 
 embedded_key_versions: Final = Table(
@@ -137,6 +145,7 @@ embedded_key_versions: Final = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("sealed_material", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("encryptions_leased", BigInteger, nullable=False, server_default="0"),
 )
 
 # The KMS service's side

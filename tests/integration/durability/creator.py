@@ -18,6 +18,7 @@ from hyok.clock import NO_DEADLINE, SystemClock
 from hyok.custody.file_root import create_file_root, open_file_root
 from hyok.custody.safe import Safe, open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.storage import engine
 from hyok.storage.changes import Change, ChangeKind
@@ -42,7 +43,7 @@ def make_keys(directory: Path, count: int | None) -> None:
     """
     storage, safe = open_all(directory)
     administrator = EmbeddedKeyAdministrator(storage, safe, SystemClock())
-    manager = EmbeddedKeyManager(storage, safe)
+    manager = EmbeddedKeyManager(storage, Leasing(safe, SystemClock()))
     for number in itertools.count() if count is None else range(count):
         key_id = f"key-{os.getpid()}-{number}"
         acknowledge(f"created {key_id} {create_key(administrator, key_id).active_version}")

@@ -18,6 +18,7 @@ from sqlalchemy import text
 
 from hyok.clock import NO_DEADLINE
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyVersion, Sealed
 from tests.integration.durability.creator import PROBE, open_all
@@ -76,7 +77,7 @@ def assert_all_is_there(directory: Path, lines: list[list[str]]) -> None:
     storage, safe = open_all(directory)
     with storage.reading() as connection:
         assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
-    manager = EmbeddedKeyManager(storage, safe)
+    manager = EmbeddedKeyManager(storage, Leasing(safe, SetClock()))
     keys = {key.key_id: key for key in EmbeddedKeyAdministrator(storage, safe, SetClock()).list_keys()}
     storage.close()
     for verb, key_id, number, *sealed in lines:

@@ -11,7 +11,7 @@ import pytest
 
 from hyok.errors import NotDoneError
 from hyok.keymanagers.errors import KeyManagerFailure
-from hyok.keymanagers.interface import KeyUsage, KeyVersion
+from hyok.keymanagers.interface import KeyUsage, KeyVersion, ManagedKey
 from hyok.keymanagers.kmip.administrator import KmipKeyAdministrator
 from hyok.keymanagers.kmip.attributes import algorithm, application_information, length, name, usage_mask
 from hyok.keymanagers.kmip.client import KmipClient
@@ -31,7 +31,7 @@ def administrator(setup: KmipSetup) -> KmipKeyAdministrator:
 
 def test_a_created_key_is_there_enabled_with_version_1(administrator: KmipKeyAdministrator, key_id: str) -> None:
     created = administrator.create_key(key_id, BOTH)
-    assert created._replace(created_at=0) == (key_id, BOTH, True, 1, 1, 0)
+    assert created._replace(created_at=0) == ManagedKey(key_id, BOTH, True, 1, 1, 0)
     assert administrator.show_key(key_id) == created
     assert created in administrator.list_keys()
 

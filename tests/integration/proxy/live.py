@@ -27,6 +27,7 @@ from hyok.clock import SystemClock
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyManager, KeyUsage
 from hyok.metrics.registry import MetricsRegistry
@@ -105,7 +106,7 @@ class LiveProxy:
         self._loop = asyncio.get_running_loop()
         with self.storage.reading() as connection:
             position = current_position(connection)
-        embedded = EmbeddedKeyManager(self.storage, self.safe)
+        embedded = EmbeddedKeyManager(self.storage, Leasing(self.safe, self.clock))
         self.managers["software"] = embedded
         stored = StoredKeyStores(self.storage, self.safe)
 

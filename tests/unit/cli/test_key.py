@@ -29,6 +29,7 @@ def test_a_new_key_is_shown_with_its_place(hyok: Hyok) -> None:
         "active_version": 1,
         "version_count": 1,
         "usages": ["ENCRYPT", "DECRYPT"],
+        "deletion_at": None,
         "external_keys": [{"keystore": "main", "external_key_id": "payroll-eu"}],
     }
 
@@ -124,7 +125,7 @@ def test_disabling_says_what_will_happen_and_needs_a_yes(keys: Hyok) -> None:
     assert "State           enabled\n" in keys("key", "show", "payroll").out
 
 
-@pytest.mark.parametrize("command", ["show", "enable", "disable", "rotate"])
+@pytest.mark.parametrize("command", ["show", "enable", "disable", "rotate", "delete", "cancel-deletion"])
 def test_a_key_that_is_not_there_is_named(hyok: Hyok, command: str) -> None:
     result = hyok("key", command, "nope")
     assert (result.status, result.out) == (1, "")

@@ -38,7 +38,7 @@ KMS_HOLDS = (
         ('[kms]\n"a b" = 1', f'kms."a b" is not a setting; [kms] can hold {KMS_HOLDS}'),
         (
             '[key_managers.a]\nkind = "embedded"\nx = 1',
-            "key_managers.a.x is not a setting; [key_managers.a] can hold only its kind",
+            "key_managers.a.x is not a setting; [key_managers.a] can hold rotate_after_encryptions",
         ),
         # Missing ones, with an example.
         (

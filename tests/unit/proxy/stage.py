@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hyok.audit.log import open_audit_log
-from hyok.clock import SystemClock, deadline_in
+from hyok.clock import NO_DEADLINE, SystemClock, deadline_in
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
-from hyok.keymanagers.interface import KeyManager, KeyUsage
+from hyok.keymanagers.interface import KeyManager, KeyUsage, KeyVersion
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
@@ -138,8 +139,19 @@ def open_key_manager(directory: Path) -> Iterator[EmbeddedKeyManager]:
     administrator.create_key(DECRYPT_ONLY_KEY, frozenset({KeyUsage.DECRYPT}))
     administrator.disable_key(DISABLED_KEY)
     administrator.rotate_key(ROTATED_KEY)
-    yield EmbeddedKeyManager(storage, safe)
+    manager = EmbeddedKeyManager(storage, Leasing(safe, SystemClock()))
+    asyncio.run(take_leases(manager))
+    yield manager
     storage.close()
+
+
+async def take_leases(manager: EmbeddedKeyManager) -> None:
+    """Let each key encrypt once, so that no later encryption waits."""
+    for version in (
+        *(KeyVersion(key_id, 1) for key_id in (KEY, BETA_KEY, ENCRYPT_ONLY_KEY)),
+        KeyVersion(ROTATED_KEY, 2),
+    ):
+        await manager.encrypt(version, b"first", b"", NO_DEADLINE)
 
 
 def make_key_store(name: str, signers: tuple[Signer, ...], key_ids: tuple[str, ...]) -> KeyStore:

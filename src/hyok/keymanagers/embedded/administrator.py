@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from typing import NamedTuple
+from typing import Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, select
 
 from hyok.clock import Clock
-from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
 from hyok.errors import NotDoneError
-from hyok.keymanagers.embedded.material import (
-    MATERIAL_BYTES,
-    KeyRow,
-    KeyState,
-    open_material,
-    read_row,
-    seal_material,
-    usages_text,
+from hyok.keymanagers.embedded.material import MATERIAL_BYTES, KeyRow, KeyState
+from hyok.keymanagers.embedded.stored_keys import (
+    StoredKey,
+    change_key,
+    count_versions,
+    describe_date,
+    describe_key,
+    get_key,
+    insert_key,
+    new_material,
+    read_key,
+    rotate,
 )
 from hyok.keymanagers.interface import KeyUsage, ManagedKey
 from hyok.secret import Secret
-from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
 from hyok.storage.schema import embedded_key_versions, embedded_keys
 from hyok.xks.uri import is_external_key_id
 
+WAITING_DAYS: Final = range(7, 31)
+"""How long a deletion may wait, as at AWS KMS."""
+_SECONDS_OF_DAY: Final = 86_400
+
 
 class EmbeddedKeyAdministrator:
-    """A `KeyAdministrator` on the storage of the embedded key manager.
+    """A `MaterialAdministrator` on the storage of the embedded key manager.
 
     Besides what the protocol names, it raises IntegrityError if a key's row was altered, and StorageError.
     """
@@ -41,31 +46,21 @@ class EmbeddedKeyAdministrator:
 
     def create_key(self, key_id: str, usages: frozenset[KeyUsage]) -> ManagedKey:
         """Create an AES-256 key with version 1, enabled. NotDoneError if the id is taken or no key id."""
-        if not is_external_key_id(key_id):
-            raise NotDoneError(
-                f"{key_id!r} ({len(key_id)} characters) is no key id; use 1 to 128 of the characters a-z A-Z 0-9 - . _"
-            )
-        if not usages:
-            raise NotDoneError(f"key {key_id} would be of no use; name at least one of ENCRYPT and DECRYPT")
-        row = KeyRow(key_id, usages, KeyState.ENABLED, 1)
-        now = self._clock.now()
-        with self._storage.transaction() as connection:
-            if _find(connection, key_id) is not None:
-                raise NotDoneError(f"key {key_id} exists already; choose another id, or rotate it to get new material")
-            connection.execute(insert(embedded_keys), {"key_id": key_id, "created_at": now, **_columns(row)})
-            self._add_version(connection, row, now)
-            record_change(connection, ChangeKind.EMBEDDED_KEY, key_id, at=now)
-            return _managed(connection, _StoredKey(row, now))
+        return self._insert(key_id, usages, new_material())
+
+    def import_key(self, key_id: str, usages: frozenset[KeyUsage], material: Secret) -> ManagedKey:
+        """Create a key whose version 1 is material from elsewhere, 32 bytes. NotDoneError as `create_key`."""
+        found = len(material.reveal())
+        if found != MATERIAL_BYTES:
+            raise NotDoneError(f"an AES-256 key has {MATERIAL_BYTES} bytes, and this one {found}; nothing was imported")
+        return self._insert(key_id, usages, material)
 
     def rotate_key(self, key_id: str) -> ManagedKey:
         """Add a version, which encrypts from now on; older ones decrypt on."""
-        now = self._clock.now()
         with self._storage.transaction() as connection:
-            key = _get(connection, key_id)
-            row = key.row._replace(active_version=key.row.active_version + 1)
-            self._change_row(connection, key.row, row, now)
-            self._add_version(connection, row, now)
-            return _managed(connection, _StoredKey(row, key.created_at))
+            key = get_key(connection, key_id)
+            _refuse_pending(key)
+            return _managed(connection, rotate(connection, self._safe, key, now=self._clock.now()))
 
     def enable_key(self, key_id: str) -> ManagedKey:
         """Allow use of the key; nothing changes if it is allowed already."""
@@ -75,99 +70,82 @@ class EmbeddedKeyAdministrator:
         """Refuse all use of the key until it is enabled again; nothing changes if it is refused already."""
         return self._set_state(key_id, KeyState.DISABLED)
 
+    def schedule_deletion(self, key_id: str, *, waiting_days: int) -> ManagedKey:
+        """Refuse all use of the key from now on, and destroy it when the days are over. NotDoneError if it waits."""
+        if waiting_days not in WAITING_DAYS:
+            raise NotDoneError(
+                f"a deletion waits {WAITING_DAYS[0]} to {WAITING_DAYS[-1]} days, not {waiting_days}: whoever still "
+                "needs the key must have the time to notice"
+            )
+        with self._storage.transaction() as connection:
+            key = get_key(connection, key_id)
+            _refuse_pending(key)
+            now = self._clock.now()
+            deletion_at = float(int(now) + waiting_days * _SECONDS_OF_DAY)
+            return self._change(connection, key, state=KeyState.PENDING_DELETION, deletion_at=deletion_at)
+
+    def cancel_deletion(self, key_id: str) -> ManagedKey:
+        """Keep a key that was to be destroyed; it is disabled then, as at AWS KMS. NotDoneError if it was not."""
+        with self._storage.transaction() as connection:
+            key = get_key(connection, key_id)
+            if key.row.state is not KeyState.PENDING_DELETION:
+                raise NotDoneError(f"key {key_id} is not to be deleted; there is nothing to cancel")
+            return self._change(connection, key, state=KeyState.DISABLED, deletion_at=None)
+
     def show_key(self, key_id: str) -> ManagedKey:
         """Return one key. NotDoneError if there is none of that id."""
         with self._storage.reading() as connection:
-            return _managed(connection, _get(connection, key_id))
+            return _managed(connection, get_key(connection, key_id))
 
     def list_keys(self) -> tuple[ManagedKey, ...]:
-        """Return all keys, sorted by id."""
+        """Return all keys but those that are destroyed, sorted by id."""
         with self._storage.reading() as connection:
             versions = embedded_key_versions.c
             counted = connection.execute(
                 select(versions.key_id, func.count().label("number")).group_by(versions.key_id)
             )
             counts: dict[str, int] = {row.key_id: row.number for row in counted}
-            rows = connection.execute(select(embedded_keys).order_by(embedded_keys.c.key_id))
-            return tuple(_describe(_read(row), version_count=counts.get(row.key_id, 0)) for row in rows)
+            rows = connection.execute(
+                select(embedded_keys)
+                .where(embedded_keys.c.state != KeyState.DESTROYED.value)
+                .order_by(embedded_keys.c.key_id)
+            )
+            return tuple(describe_key(read_key(row), version_count=counts.get(row.key_id, 0)) for row in rows)
+
+    def _insert(self, key_id: str, usages: frozenset[KeyUsage], material: Secret) -> ManagedKey:
+        if not is_external_key_id(key_id):
+            raise NotDoneError(
+                f"{key_id!r} ({len(key_id)} characters) is no key id; use 1 to 128 of the characters a-z A-Z 0-9 - . _"
+            )
+        if not usages:
+            raise NotDoneError(f"key {key_id} would be of no use; name at least one of ENCRYPT and DECRYPT")
+        row = KeyRow(key_id, usages, KeyState.ENABLED, 1)
+        with self._storage.transaction() as connection:
+            return _managed(connection, insert_key(connection, self._safe, row, material, now=self._clock.now()))
 
     def _set_state(self, key_id: str, state: KeyState) -> ManagedKey:
         with self._storage.transaction() as connection:
-            key = _get(connection, key_id)
-            row = key.row._replace(state=state)
-            if row != key.row:
-                self._change_row(connection, key.row, row, self._clock.now())
-            return _managed(connection, _StoredKey(row, key.created_at))
+            key = get_key(connection, key_id)
+            _refuse_pending(key)
+            if key.row.state is state:
+                return _managed(connection, key)
+            return self._change(connection, key, state=state, deletion_at=None)
 
-    def _change_row(self, connection: Connection, old: KeyRow, new: KeyRow, now: float) -> None:
-        # The material is bound to the row, so all versions are sealed anew in the same transaction.
-        of_key = embedded_key_versions.c.key_id == new.key_id
-        versions = select(embedded_key_versions.c.number, embedded_key_versions.c.sealed_material).where(of_key)
-        is_withdrawal = old.state is KeyState.ENABLED and new.state is KeyState.DISABLED
-        for number, sealed in connection.execute(versions).all():
-            try:
-                material = open_material(self._safe, sealed, row=old, number=number)
-            except IntegrityError:
-                if is_withdrawal:
-                    continue  # it opens neither before nor after, and must not keep the key from being disabled
-                raise
-            resealed = seal_material(self._safe, material, row=new, number=number)
-            connection.execute(
-                update(embedded_key_versions)
-                .where(of_key, embedded_key_versions.c.number == number)
-                .values(sealed_material=resealed)
-            )
-        connection.execute(update(embedded_keys).where(embedded_keys.c.key_id == new.key_id).values(_columns(new)))
-        record_change(connection, ChangeKind.EMBEDDED_KEY, new.key_id, at=now)
-
-    def _add_version(self, connection: Connection, row: KeyRow, now: float) -> None:
-        material = Secret(os.urandom(MATERIAL_BYTES))
-        version = {
-            "key_id": row.key_id,
-            "number": row.active_version,
-            "sealed_material": seal_material(self._safe, material, row=row, number=row.active_version),
-            "created_at": now,
-        }
-        connection.execute(insert(embedded_key_versions), version)
+    def _change(
+        self, connection: Connection, key: StoredKey, *, state: KeyState, deletion_at: float | None
+    ) -> ManagedKey:
+        row = key.row._replace(state=state, deletion_at=deletion_at)
+        change_key(connection, self._safe, key.row, row, now=self._clock.now())
+        return _managed(connection, StoredKey(row, key.created_at))
 
 
-class _StoredKey(NamedTuple):
-    row: KeyRow
-    created_at: float
+def _refuse_pending(key: StoredKey) -> None:
+    if key.row.state is KeyState.PENDING_DELETION:
+        raise NotDoneError(
+            f"key {key.row.key_id} is to be destroyed on {describe_date(key.row.deletion_at)} and cannot be changed "
+            "until then; cancel its deletion first"
+        )
 
 
-def _columns(row: KeyRow) -> dict[str, str | int]:
-    return {"usages": usages_text(row.usages), "state": row.state.value, "active_version": row.active_version}
-
-
-def _find(connection: Connection, key_id: str) -> _StoredKey | None:
-    found = connection.execute(select(embedded_keys).where(embedded_keys.c.key_id == key_id)).one_or_none()
-    return None if found is None else _read(found)
-
-
-def _get(connection: Connection, key_id: str) -> _StoredKey:
-    key = _find(connection, key_id)
-    if key is None:
-        raise NotDoneError(f"the embedded key manager has no key {key_id!r}; see its keys, or create it")
-    return key
-
-
-def _read(row: Row[tuple[str, str, str, int, float]]) -> _StoredKey:
-    columns = read_row(row.key_id, usages=row.usages, state=row.state, active_version=row.active_version)
-    return _StoredKey(columns, row.created_at)
-
-
-def _managed(connection: Connection, key: _StoredKey) -> ManagedKey:
-    count = select(func.count()).where(embedded_key_versions.c.key_id == key.row.key_id)
-    return _describe(key, version_count=connection.scalar(count) or 0)
-
-
-def _describe(key: _StoredKey, *, version_count: int) -> ManagedKey:
-    return ManagedKey(
-        key_id=key.row.key_id,
-        usages=key.row.usages,
-        is_enabled=key.row.state is KeyState.ENABLED,
-        active_version=key.row.active_version,
-        version_count=version_count,
-        created_at=key.created_at,
-    )
+def _managed(connection: Connection, key: StoredKey) -> ManagedKey:
+    return describe_key(key, version_count=count_versions(connection, key.row.key_id))

@@ -1,4 +1,6 @@
-"""The embedded key manager: software keys in this process's memory, AES-256-GCM inline, no waiting anywhere.
+"""The embedded key manager: software keys in this process's memory, AES-256-GCM inline.
+
+Nothing waits, but for the block of encryptions that a version needs before its first one in this process (`leases`).
 
 All keys are in memory as they lie in the storage, sealed; material is unwrapped at its first use, into bounded tables
 of ciphers, one for each usage. Only what is allowed is in a table, so that one look finds permission and cipher. A key
@@ -16,7 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hyok.clock import Deadline
 from hyok.custody.errors import IntegrityError
-from hyok.custody.safe import Safe
+from hyok.keymanagers.embedded.leases import EncryptionLeases, Lease
+from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.material import open_material
 from hyok.keymanagers.embedded.records import (
     IS_ENABLED,
@@ -44,15 +47,16 @@ CIPHERS_KEPT: Final = 4096
 
 
 class EmbeddedKeyManager:
-    """A `KeyManager` on one storage. Its methods return at their first `send`: they never wait."""
+    """A `KeyManager` on one storage. Its methods return at their first `send`, `encrypt` once it has its lease."""
 
-    def __init__(self, storage: Storage, safe: Safe, *, ciphers_kept: int = CIPHERS_KEPT) -> None:
+    def __init__(self, storage: Storage, leasing: Leasing, *, ciphers_kept: int = CIPHERS_KEPT) -> None:
         """Read all keys from the storage, which blocks: called at start."""
         self._storage = storage
-        self._safe = safe
+        self._safe = leasing.safe
+        self._leases = EncryptionLeases(storage, leasing)
         self._ciphers_kept = ciphers_kept
         self._active: dict[str, KeyVersion] = {}
-        self._encrypting: dict[KeyVersion, AESGCM] = {}
+        self._encrypting: dict[KeyVersion, tuple[AESGCM, Lease]] = {}
         self._decrypting: dict[KeyVersion, AESGCM] = {}
         self._test_cipher = AESGCM(os.urandom(32))
         with storage.reading() as connection:
@@ -81,10 +85,14 @@ class EmbeddedKeyManager:
 
     async def encrypt(self, version: KeyVersion, plaintext: bytes, aad: bytes, deadline: Deadline) -> Sealed:
         """Encrypt with a random 96-bit IV; one key version takes at most 2^32 of them (NIST SP 800-38D 8.3)."""
-        cipher = self._encrypting.get(version)
-        if cipher is None:
-            cipher = self._admit(version, _ENCRYPTS)
-            _keep(self._encrypting, version, cipher, at_most=self._ciphers_kept)
+        entry = self._encrypting.get(version)
+        if entry is None:
+            entry = (self._admit(version, _ENCRYPTS), self._leases.of(version))
+            _keep(self._encrypting, version, entry, at_most=self._ciphers_kept)
+        cipher, lease = entry
+        if lease.left <= lease.refill_at:
+            await self._leases.replenish(lease, deadline)
+        lease.left -= 1
         iv = os.urandom(IV_BYTES)
         sealed = cipher.encrypt(iv, plaintext, aad)
         return Sealed(sealed[:-TAG_BYTES], iv, sealed[-TAG_BYTES:])
@@ -114,6 +122,10 @@ class EmbeddedKeyManager:
         status = HealthStatus.ACTIVE if works else HealthStatus.UNAVAILABLE
         return (MemberHealth("embedded", "hyok embedded", status),)
 
+    def most_used_share(self) -> float:
+        """Return the most that this process has seen a key's version give out of its encryptions, from 0 to 1."""
+        return self._leases.most_used_share()
+
     async def apply(self, changes: Sequence[Change]) -> None:
         """Read again the keys that changed; other changes do not concern this manager. HyokError if it cannot."""
         key_ids = list({change.subject for change in changes if change.kind is ChangeKind.EMBEDDED_KEY})
@@ -126,6 +138,7 @@ class EmbeddedKeyManager:
 
     async def aclose(self) -> None:
         """Let go of all keys."""
+        await self._leases.aclose()
         for table in (self._active, self._encrypting, self._decrypting, self._records):
             table.clear()
 
@@ -140,11 +153,12 @@ class EmbeddedKeyManager:
         record = self._record(version.key_id)
         if record[0] & usage != usage:
             _refuse_use(version.key_id, record)
-        sealed = dict(versions_of(record)).get(version.number)
-        if sealed is None:
+        stored = {place.number: (place, sealed) for place, sealed in versions_of(record)}.get(version.number)
+        if stored is None:
             _refuse_version(version, record, usage)
+        place, sealed = stored
         try:
-            material = open_material(self._safe, sealed, row=row_of(version.key_id, record), number=version.number)
+            material = open_material(self._safe, sealed, row=row_of(version.key_id, record), place=place)
         except IntegrityError as error:
             raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, str(error)) from error
         return AESGCM(material.reveal())
@@ -153,8 +167,8 @@ class EmbeddedKeyManager:
         record = self._records.pop(key_id, None)
         self._active.pop(key_id, None)
         if record is not None:
-            for number, _ in versions_of(record):
-                version = KeyVersion(key_id, number)
+            for place, _ in versions_of(record):
+                version = KeyVersion(key_id, place.number)
                 self._encrypting.pop(version, None)
                 self._decrypting.pop(version, None)
 

@@ -12,6 +12,8 @@ from hyok.keymanagers.interface import KeyUsage
 from hyok.secret import Secret
 
 MATERIAL_BYTES: Final = 32
+MAXIMUM_ENCRYPTIONS: Final = 2**32
+"""Under one version: IVs are random, 96 bits long (NIST SP 800-38D 8.3)."""
 
 
 class KeyState(Enum):
@@ -19,6 +21,10 @@ class KeyState(Enum):
 
     ENABLED = "enabled"
     DISABLED = "disabled"
+    PENDING_DELETION = "pending deletion"
+    """Refused like a disabled one, until its date has come or its deletion is cancelled."""
+    DESTROYED = "destroyed"
+    """Without material. The row stays, so that the id and its version numbers never stand for other material."""
 
 
 class KeyRow(NamedTuple):
@@ -28,16 +34,25 @@ class KeyRow(NamedTuple):
     usages: frozenset[KeyUsage]
     state: KeyState
     active_version: int
+    deletion_at: float | None = None
+    """When it is destroyed, in Unix seconds; of one that is, when it was to be. None while nothing is scheduled."""
 
 
-def seal_material(safe: Safe, material: Secret, *, row: KeyRow, number: int) -> bytes:
+class VersionPlace(NamedTuple):
+    """Which version of a key material belongs to, and what of the version's own row must not be edited."""
+
+    number: int
+    encryptions_leased: int = 0
+
+
+def seal_material(safe: Safe, material: Secret, *, row: KeyRow, place: VersionPlace) -> bytes:
     """Seal the 32 bytes of one version."""
-    return safe.seal(material.reveal(), "embedded_key_versions", *_context(row, number))
+    return safe.seal(material.reveal(), "embedded_key_versions", *_context(row, place))
 
 
-def open_material(safe: Safe, sealed: bytes, *, row: KeyRow, number: int) -> Secret:
+def open_material(safe: Safe, sealed: bytes, *, row: KeyRow, place: VersionPlace) -> Secret:
     """Return the 32 bytes of one version. IntegrityError if the key's row or the version is not as it was sealed."""
-    return safe.open(sealed, "embedded_key_versions", *_context(row, number))
+    return safe.open(sealed, "embedded_key_versions", *_context(row, place))
 
 
 def usages_text(usages: frozenset[KeyUsage]) -> str:
@@ -45,16 +60,21 @@ def usages_text(usages: frozenset[KeyUsage]) -> str:
     return ",".join(sorted(usage.value for usage in usages))
 
 
-def read_row(key_id: str, *, usages: str, state: str, active_version: int) -> KeyRow:
+def read_row(key_id: str, *, usages: str, state: str, active_version: int, deletion_at: float | None) -> KeyRow:
     """Read a row's columns. IntegrityError, naming the row, for a word that hyok never writes."""
     known_usages = USAGES_OF_TEXT.get(usages)
     known_state = _STATE_OF_TEXT.get(state)
-    if known_usages is None or known_state is None or not is_version_number(active_version):
+    if (
+        known_usages is None
+        or known_state is None
+        or not is_version_number(active_version)
+        or (deletion_at is None) is not (known_state in (KeyState.ENABLED, KeyState.DISABLED))
+    ):
         raise IntegrityError(
             f"table embedded_keys, row {key_id!r}, was altered: usages {usages!r}, state {state!r}, active version "
-            f"{active_version}; restore it from a backup"
+            f"{active_version}, deletion at {deletion_at}; restore it from a backup"
         )
-    return KeyRow(key_id, known_usages, known_state, active_version)
+    return KeyRow(key_id, known_usages, known_state, active_version, deletion_at)
 
 
 def is_version_number(number: object) -> TypeGuard[int]:
@@ -62,8 +82,24 @@ def is_version_number(number: object) -> TypeGuard[int]:
     return isinstance(number, int) and 0 < number < 2**32
 
 
-def _context(row: KeyRow, number: int) -> tuple[str | int, ...]:
-    return row.key_id, number, row.state.value, usages_text(row.usages), row.active_version
+def is_encryption_count(count: object) -> TypeGuard[int]:
+    """Tell whether a column holds a number of encryptions that one version may have given out."""
+    return isinstance(count, int) and 0 <= count <= MAXIMUM_ENCRYPTIONS
+
+
+def _context(row: KeyRow, place: VersionPlace) -> tuple[str | int, ...]:
+    # What is not there yet is left out, so that what an earlier hyok sealed opens.
+    deletion = () if row.deletion_at is None else (f"deletion at {row.deletion_at!r}",)
+    leased = () if place.encryptions_leased == 0 else (place.encryptions_leased,)
+    return (
+        row.key_id,
+        place.number,
+        row.state.value,
+        usages_text(row.usages),
+        row.active_version,
+        *deletion,
+        *leased,
+    )
 
 
 USAGES_OF_TEXT: Final[Mapping[str, frozenset[KeyUsage]]] = {

@@ -12,6 +12,7 @@ from hyok.clock import NO_DEADLINE
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import Safe, open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import (
@@ -45,7 +46,7 @@ def at_once(call: Coroutine[Any, Any, T]) -> T:
 
 def encrypt(manager: EmbeddedKeyManager, key_id: str, plaintext: bytes, aad: bytes = b"") -> tuple[KeyVersion, Sealed]:
     version = at_once(manager.active_version(key_id, NO_DEADLINE))
-    return version, at_once(manager.encrypt(version, plaintext, aad, NO_DEADLINE))
+    return version, asyncio.run(manager.encrypt(version, plaintext, aad, NO_DEADLINE))
 
 
 def decrypt(manager: EmbeddedKeyManager, version: KeyVersion, sealed: Sealed, aad: bytes = b"") -> bytes:
@@ -73,7 +74,7 @@ def administrator(holder_storage: Storage, safe: Safe, clock: SetClock) -> Embed
 
 @pytest.fixture
 def manager(holder_storage: Storage, safe: Safe, administrator: EmbeddedKeyAdministrator) -> EmbeddedKeyManager:
-    return EmbeddedKeyManager(holder_storage, safe)
+    return EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
 
 
 def test_it_is_a_key_manager(manager: EmbeddedKeyManager, administrator: EmbeddedKeyAdministrator) -> None:
@@ -83,8 +84,9 @@ def test_it_is_a_key_manager(manager: EmbeddedKeyManager, administrator: Embedde
     assert [key.key_id for key in as_administrator.list_keys()] == ["a"]
 
 
-def test_what_was_encrypted_decrypts_without_ever_waiting(manager: EmbeddedKeyManager) -> None:
-    version, sealed = encrypt(manager, "a", b"plaintext", b"aad")
+def test_what_was_encrypted_decrypts_without_waiting_once_a_lease_is_there(manager: EmbeddedKeyManager) -> None:
+    version, _ = encrypt(manager, "a", b"the first one waits for its lease")
+    sealed = at_once(manager.encrypt(version, b"plaintext", b"aad", NO_DEADLINE))
     assert (len(sealed.ciphertext), len(sealed.iv), len(sealed.tag)) == (9, 12, 16)
     assert version == KeyVersion("a", 1)
     assert decrypt(manager, version, sealed, b"aad") == b"plaintext"
@@ -127,7 +129,7 @@ def test_another_keys_ciphertext_is_rejected(
     holder_storage: Storage, safe: Safe, administrator: EmbeddedKeyAdministrator
 ) -> None:
     administrator.create_key("b", BOTH)
-    manager = EmbeddedKeyManager(holder_storage, safe)
+    manager = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
     _, sealed = encrypt(manager, "a", b"plaintext")
     call = manager.decrypt(KeyVersion("b", 1), sealed, b"", NO_DEADLINE)
     assert failure_of(call) is KeyManagerFailure.CIPHERTEXT_REJECTED
@@ -145,7 +147,7 @@ def test_a_version_that_was_lost_is_not_the_ciphertexts_fault(
 ) -> None:
     with holder_storage.transaction() as connection:
         connection.execute(text("DELETE FROM embedded_key_versions"))
-    manager = EmbeddedKeyManager(holder_storage, safe)
+    manager = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
     version = at_once(manager.active_version("a", NO_DEADLINE))
     assert failure_of(manager.encrypt(version, b"x", b"", NO_DEADLINE)) is KeyManagerFailure.UNAVAILABLE
     sealed = Sealed(b"x", bytes(12), bytes(16))
@@ -190,7 +192,7 @@ def test_a_usage_that_a_key_lacks_is_refused(
 ) -> None:
     administrator.create_key("e", frozenset({KeyUsage.ENCRYPT}))
     administrator.create_key("d", frozenset({KeyUsage.DECRYPT}))
-    manager = EmbeddedKeyManager(holder_storage, safe)
+    manager = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
     version, sealed = encrypt(manager, "e", b"plaintext")
     refused: list[Coroutine[Any, Any, object]] = [
         manager.decrypt(version, sealed, b"", NO_DEADLINE),
@@ -242,7 +244,7 @@ def test_a_cache_of_two_serves_three_keys(
 ) -> None:
     administrator.create_key("b", BOTH)
     administrator.create_key("c", BOTH)
-    manager = EmbeddedKeyManager(holder_storage, safe, ciphers_kept=2)
+    manager = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()), ciphers_kept=2)
     sealed = {key_id: encrypt(manager, key_id, key_id.encode()) for key_id in ("a", "b", "c")}
     for key_id in ("a", "b", "c", "a"):
         assert decrypt(manager, *sealed[key_id]) == key_id.encode()
@@ -263,7 +265,7 @@ def test_a_row_edited_behind_hyoks_back_is_noticed(
     administrator.disable_key("a")
     with holder_storage.transaction() as connection:
         connection.execute(text(edit))
-    manager = EmbeddedKeyManager(holder_storage, safe)
+    manager = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
     call = manager.encrypt(KeyVersion("a", 1), b"", b"", NO_DEADLINE)
     if "disabled" in edit:
         assert failure_of(call) is KeyManagerFailure.KEY_DISABLED
@@ -285,7 +287,7 @@ def test_material_swapped_between_keys_is_noticed(
                 "(SELECT sealed_material FROM embedded_key_versions WHERE key_id = 'b') WHERE key_id = 'a'"
             )
         )
-    manager = EmbeddedKeyManager(holder_storage, safe)
+    manager = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
     call = manager.encrypt(KeyVersion("a", 1), b"", b"", NO_DEADLINE)
     assert failure_of(call) is KeyManagerFailure.UNAVAILABLE
     assert decrypt(manager, *encrypt(manager, "b", b"x")) == b"x"
@@ -322,7 +324,7 @@ def test_a_row_with_words_hyok_never_writes_is_reported_and_refused_and_no_other
     administrator.create_key("b", BOTH)
     with holder_storage.transaction() as connection:
         connection.execute(text(edit))
-    manager = EmbeddedKeyManager(holder_storage, safe)
+    manager = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
     assert failure_of(manager.active_version("a", NO_DEADLINE)) is KeyManagerFailure.KEY_DISABLED
     assert not at_once(manager.describe_key("a", NO_DEADLINE)).is_enabled
     assert decrypt(manager, *encrypt(manager, "b", b"x")) == b"x"
@@ -336,7 +338,7 @@ def test_material_that_hyok_never_writes_makes_one_key_unavailable(
     administrator.create_key("b", BOTH)
     with holder_storage.transaction() as connection:
         connection.execute(text(f"UPDATE embedded_key_versions SET sealed_material = {value} WHERE key_id = 'a'"))  # noqa: S608  # the test's own words
-    manager = EmbeddedKeyManager(holder_storage, safe)
+    manager = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
     call = manager.encrypt(KeyVersion("a", 1), b"", b"", NO_DEADLINE)
     assert failure_of(call) is KeyManagerFailure.UNAVAILABLE
     assert decrypt(manager, *encrypt(manager, "b", b"x")) == b"x"
@@ -346,7 +348,7 @@ def test_no_key_material_lies_in_the_files(
     holder_url: str, holder_storage: Storage, administrator: EmbeddedKeyAdministrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     canary = b"CANARY of exactly 32 bytes ....."
-    monkeypatch.setattr("hyok.keymanagers.embedded.administrator.os.urandom", lambda count: canary[:count])
+    monkeypatch.setattr("hyok.keymanagers.embedded.stored_keys.os.urandom", lambda count: canary[:count])
     administrator.create_key("canary", BOTH)
     administrator.rotate_key("canary")
     for suffix in ("", "-wal"):
@@ -356,7 +358,7 @@ def test_no_key_material_lies_in_the_files(
 
 
 def test_health_is_proven_with_a_key_that_no_customer_has(holder_storage: Storage, safe: Safe) -> None:
-    empty = EmbeddedKeyManager(holder_storage, safe)
+    empty = EmbeddedKeyManager(holder_storage, Leasing(safe, SetClock()))
     (member,) = at_once(empty.check_health(NO_DEADLINE))
     assert (member.id, member.status) == ("embedded", HealthStatus.ACTIVE)
 
@@ -370,6 +372,6 @@ def test_after_closing_it_holds_no_key(manager: EmbeddedKeyManager) -> None:
 def test_another_process_reads_the_same_keys(holder_url: str, manager: EmbeddedKeyManager, safe: Safe) -> None:
     version, sealed = encrypt(manager, "a", b"plaintext")
     storage = open_storage(holder_url, Side.HOLDER)
-    again = EmbeddedKeyManager(storage, open_safe(storage, LocalRootKey(Secret(bytes(range(32))))))
+    again = EmbeddedKeyManager(storage, Leasing(open_safe(storage, LocalRootKey(Secret(bytes(range(32))))), SetClock()))
     storage.close()
     assert decrypt(again, version, sealed) == b"plaintext"

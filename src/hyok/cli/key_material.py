@@ -1,0 +1,156 @@
+"""The part of `hyok key` that takes in a key's material from elsewhere, or has it destroyed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hyok.cli.key_listing import describe_listing, print_key
+from hyok.cli.options import (
+    OutputFormat,
+    choose_key_manager,
+    configuration_option,
+    example,
+    key_manager_option,
+    opened_holder,
+    output_option,
+    yes_option,
+)
+from hyok.cli.output import confirm
+from hyok.errors import OperatorError
+
+if TYPE_CHECKING:
+    from hyok.config.references import SecretReference
+
+
+@click.command(
+    "import",
+    short_help="Import a key from another key manager.",
+    epilog=example(
+        "hyok key import payroll --wrapped payroll.kwp --wrapping-key file:journey.key --check-value 8ad7b2"
+    ),
+)
+@click.argument("key_id")
+@click.option(
+    "--wrapped",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="The wrapped AES-256 key, as it is or in Base64.",
+)
+@click.option(
+    "--wrapping-key",
+    metavar="REFERENCE",
+    required=True,
+    help="Where the wrapping key is (file:, env:, systemd-credential:): 32 bytes or 64 hex digits for AES key wrap "
+    "with padding (RFC 5649), or an RSA private key (PEM) for RSA-OAEP and AES (CKM_RSA_AES_KEY_WRAP, SHA-256).",
+)
+@click.option(
+    "--check-value",
+    metavar="HEX",
+    required=True,
+    help="The key's check value as the other key manager shows it: 6 hex digits (PKCS#11 CKA_CHECK_VALUE).",
+)
+@key_manager_option
+@configuration_option
+@output_option
+def import_command(
+    key_id: str, wrapped: Path, wrapping_key: str, check_value: str, key_manager: str | None, output: OutputFormat
+) -> None:
+    """Import an AES-256 key, wrapped for the journey, as the first version of a new key.
+
+    It is stored only if its check value is the one given. What was encrypted under it elsewhere is not counted here:
+    rotate it soon if that was much.
+    """
+    import os
+
+    from hyok.administration.keys import WrappedKey, import_key
+    from hyok.config.references import resolve_secret
+
+    reference = _reference(wrapping_key)
+    if len(check_value) != 6 or not set(check_value.lower()) <= set("0123456789abcdef"):
+        raise click.UsageError(f"--check-value has 6 hex digits, and {check_value!r} has not")
+    content = _read_wrapped(wrapped)
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        wrapped_key = WrappedKey(content, resolve_secret(reference, os.environ), check_value)
+        imported = import_key(administrator, key_id, wrapped_key)
+        print_key(describe_listing(holder, manager, imported), output)
+
+
+@click.command(
+    short_help="Destroy a key after a waiting time.", epilog=example("hyok key delete payroll --waiting-days 30")
+)
+@click.argument("key_id")
+@click.option(
+    "--waiting-days",
+    type=int,
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="7 to 30: so long the deletion can be cancelled.",
+)
+@key_manager_option
+@yes_option
+@configuration_option
+@output_option
+def delete(key_id: str, waiting_days: int, key_manager: str | None, yes: bool, output: OutputFormat) -> None:
+    """Refuse all use of a key from now on, and destroy it when the waiting time is over.
+
+    A running proxy destroys it then, or the next one that starts. Backups of the storage still hold it.
+    """
+    from hyok.administration.keys import schedule_key_deletion, show_key
+
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        listing = describe_listing(holder, manager, show_key(administrator, key_id))
+        where = f" (offered as {', '.join(listing.external_ids)})" if listing.offered else ""
+        versions = "" if listing.managed is None else f", all {listing.managed.version_count} versions of it,"
+        confirm(
+            f"Key {key_id}{where} will encrypt and decrypt nothing from now on. In {waiting_days} days its material"
+            f"{versions} will be destroyed: what AWS KMS protects with it can then never be read again, by anybody. "
+            f"Until then `hyok key cancel-deletion {key_id}` keeps it",
+            yes=yes,
+        )
+        scheduled = schedule_key_deletion(administrator, key_id, waiting_days=waiting_days)
+        print_key(describe_listing(holder, manager, scheduled), output)
+
+
+@click.command(short_help="Keep a key that was to be destroyed.", epilog=example("hyok key cancel-deletion payroll"))
+@click.argument("key_id")
+@key_manager_option
+@configuration_option
+@output_option
+def cancel_deletion(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
+    """Keep a key that was to be destroyed. It is disabled then; enable it to use it again."""
+    from hyok.administration.keys import cancel_key_deletion
+
+    with opened_holder() as holder:
+        manager, administrator = choose_key_manager(holder, key_manager)
+        print_key(describe_listing(holder, manager, cancel_key_deletion(administrator, key_id)), output)
+
+
+def _reference(text: str) -> SecretReference:
+    from hyok.config.references import describe_reference, parse_secret_reference
+
+    try:
+        return parse_secret_reference(text, Path.cwd())
+    except ValueError as error:
+        raise click.UsageError(
+            f"--wrapping-key is a reference (file:, env:, systemd-credential:), not {describe_reference(text)}"
+        ) from error
+
+
+def _read_wrapped(path: Path) -> bytes:
+    from hyok.custody.key_transport import MAXIMUM_WRAPPED_BYTES
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAXIMUM_WRAPPED_BYTES + 1)
+    except OSError as error:
+        raise OperatorError(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > MAXIMUM_WRAPPED_BYTES:
+        raise OperatorError(f"{path} is larger than {MAXIMUM_WRAPPED_BYTES} bytes, which no wrapped key is")
+    return content
