@@ -37,6 +37,12 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+    is_raw: bool = False
+    """Whether the body is all that is sent, without a head of ours."""
+
+    @classmethod
+    def raw(cls, sent: bytes) -> Answer:
+        return cls(0, sent, is_raw=True)
 
     @classmethod
     def of(cls, content: object, status: int = 200) -> Answer:
@@ -102,11 +108,11 @@ class MisbehavingProxy:
             while True:
                 asked = await _read(reader)
                 self.asked.append(asked)
-                response = await self.script.get(asked.operation, self._behave_well)(asked)
+                response = await self.script.get(asked.operation, self.behave_well)(asked)
                 if response is None:
                     return
                 head = f"HTTP/1.1 {response.status} X\r\ncontent-length: {len(response.body)}\r\n\r\n"
-                writer.write(head.encode() + response.body)
+                writer.write(response.body if response.is_raw else head.encode() + response.body)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
@@ -114,7 +120,8 @@ class MisbehavingProxy:
             self._tasks.discard(task)
             writer.transport.abort()
 
-    async def _behave_well(self, asked: Asked) -> Answer:
+    async def behave_well(self, asked: Asked) -> Answer:
+        """Answer as a proxy should."""
         match asked.operation:
             case "GetHealthStatus":
                 return self.healthy()

@@ -115,13 +115,19 @@ class Rig:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
 
+    async def answer(
+        self, operation: str, request: Mapping[str, object], *, account: str = ACCOUNT, region: str = REGION
+    ) -> tuple[int, dict[str, Any]]:
+        """Return an answer's HTTP status and JSON document."""
+        response = await self._service.answer(signed_request(operation, request, access_key_id=account, region=region))
+        return response.status, json.loads(response.body) if response.body else {}
+
     async def ask(
         self, operation: str, request: Mapping[str, object], *, account: str = ACCOUNT, region: str = REGION
     ) -> dict[str, Any]:
         """Return the decoded output, blobs as bytes; raise the AwsError that the answer carries."""
-        response = await self._service.answer(signed_request(operation, request, access_key_id=account, region=region))
-        document = json.loads(response.body) if response.body else {}
-        if response.status != 200:
+        status, document = await self.answer(operation, request, account=account, region=region)
+        if status != 200:
             raise AwsError(document["__type"], document.get("message", document.get("Message")))
         return {
             name: base64.b64decode(value) if name in ("CiphertextBlob", "Plaintext") else value

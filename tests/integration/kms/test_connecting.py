@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 
 from hyok.awsjson.errors import AwsError
-from hyok.kms.external_failures import CONSEQUENCES, ExternalFailure
+from hyok.kms.external_failures import ExternalFailure
 from hyok.kms.store_lifecycle import LifecycleTimes
-from tests.integration.kms.misbehaving_proxy import Behaviour, MisbehavingProxy, answer, error, hang, reset
+from tests.integration.kms.misbehaving_proxy import MisbehavingProxy, error, hang
 from tests.integration.kms.rig import HOST, NEW_STORE, QUICK, Rig, server_tls
 
 NEVER_SETTLES = LifecycleTimes(settle_seconds=3600.0, health_check_seconds=3600.0)
@@ -69,32 +68,6 @@ def refusal(rig: Rig, operation: str, store_id: str) -> str:
     return raised.value.code
 
 
-def health(body: str) -> Behaviour:
-    return answer(200, body.encode())
-
-
-UNHEALTHY = '{"xksProxyFleetSize":1,"xksProxyVendor":"v","xksProxyModel":"m","ekmVendor":"e","ekmFleetDetails":[%s]}'
-
-HEALTH_FAULTS: list[tuple[str, Behaviour, ExternalFailure]] = [
-    ("401", error("AuthenticationFailedException", 401), ExternalFailure.NOT_AUTHENTICATED),
-    ("403", error("AccessDeniedException", 403), ExternalFailure.ACCESS_DENIED),
-    ("404", error("InvalidUriPathException", 404), ExternalFailure.INVALID_URI_PATH),
-    ("429", error("ThrottlingException", 429), ExternalFailure.THROTTLED),
-    ("500", error("InternalException", 500), ExternalFailure.INTERNAL),
-    ("503", error("DependencyTimeoutException", 503), ExternalFailure.DEPENDENCY_TIMED_OUT),
-    ("400", error("ValidationException", 400), ExternalFailure.UNINTERPRETABLE),
-    ("no JSON", answer(200, b"OK"), ExternalFailure.UNINTERPRETABLE),
-    ("nobody", health(UNHEALTHY % ""), ExternalFailure.UNINTERPRETABLE),
-    (
-        "all unavailable",
-        health(UNHEALTHY % ",".join(['{"id":"1","model":"m","healthStatus":"UNAVAILABLE"}'] * 2)),
-        ExternalFailure.ALL_UNAVAILABLE,
-    ),
-    ("slow", hang, ExternalFailure.TIMED_OUT),
-    ("reset", reset, ExternalFailure.NO_CONNECTION),
-]
-
-
 def test_a_store_connects_in_the_background_and_disconnects_so(rig: Rig) -> None:
     store_id = rig.create_store()
     assert rig.describe(store_id)["ConnectionState"] == "DISCONNECTED"
@@ -138,41 +111,6 @@ def test_a_connected_store_is_checked_again_and_again_until_it_disconnects(
         assert rig.connections.last_health(store_id) is None
 
 
-@pytest.mark.parametrize(
-    ("fault", "failure"), [row[1:] for row in HEALTH_FAULTS], ids=[row[0] for row in HEALTH_FAULTS]
-)
-def test_a_proxy_that_is_not_well_fails_the_connection(
-    rig: Rig, proxy: MisbehavingProxy, fault: Behaviour, failure: ExternalFailure
-) -> None:
-    store_id = rig.create_store()
-    proxy.script["GetHealthStatus"] = fault
-    code = CONSEQUENCES[failure].connection_error
-    assert code is not None
-    assert connect(rig, store_id) == ("FAILED", code.value)
-
-
-@pytest.mark.parametrize(
-    ("fault", "failure"), [row[1:] for row in HEALTH_FAULTS], ids=[row[0] for row in HEALTH_FAULTS]
-)
-def test_a_proxy_that_is_not_well_is_not_created_and_not_updated(
-    rig: Rig, proxy: MisbehavingProxy, fault: Behaviour, failure: ExternalFailure
-) -> None:
-    store_id = rig.create_store()
-    before = rig.describe(store_id)
-    proxy.script["GetHealthStatus"] = fault
-    consequence = CONSEQUENCES[failure]
-    if consequence.create_or_update is None:
-        consequence = CONSEQUENCES[ExternalFailure.UNINTERPRETABLE]
-    expected = (consequence.create_or_update, consequence.message)
-    with pytest.raises(AwsError) as raised:
-        rig.create_store(CustomKeyStoreName="other", XksProxyUriPath="/other/kms/xks/v1")
-    assert (raised.value.code, raised.value.message) == expected
-    with pytest.raises(AwsError) as raised:
-        rig.call("UpdateCustomKeyStore", CustomKeyStoreId=store_id, XksProxyUriPath="/other/kms/xks/v1")
-    assert (raised.value.code, raised.value.message) == expected
-    assert rig.call("DescribeCustomKeyStores")["CustomKeyStores"] == [before]
-
-
 def test_one_degraded_instance_is_enough(rig: Rig, proxy: MisbehavingProxy) -> None:
     async def behave(_asked: object) -> object:
         return proxy.healthy("UNAVAILABLE", "DEGRADED")
@@ -192,54 +130,6 @@ def test_a_failed_store_must_be_disconnected_before_it_connects_again(rig: Rig, 
     assert entry["ConnectionState"] == "DISCONNECTED"
     assert "ConnectionErrorCode" not in entry
     assert connect(rig, store_id) == ("CONNECTED", None)
-
-
-def test_a_proxy_that_is_down_is_not_reachable(rig: Rig, runner: asyncio.Runner, proxy: MisbehavingProxy) -> None:
-    store_id = rig.create_store()
-    runner.run(proxy.stop())
-    assert connect(rig, store_id) == ("FAILED", "XKS_PROXY_NOT_REACHABLE")
-
-
-BAD_CERTIFICATES = ["another name", "expired", "another authority"]
-
-
-def bad_certificate(kind: str, authority: trustme.CA) -> trustme.LeafCert:
-    match kind:
-        case "another name":
-            return authority.issue_cert("www.hyok.test")
-        case "expired":
-            yesterday = datetime.now(UTC) - timedelta(days=1)
-            return authority.issue_cert(HOST, not_before=yesterday - timedelta(days=9), not_after=yesterday)
-        case _:
-            return trustme.CA().issue_cert(HOST)
-
-
-@pytest.mark.parametrize("kind", BAD_CERTIFICATES)
-def test_a_proxy_with_a_bad_certificate_has_no_tls(
-    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, certificate: trustme.LeafCert, kind: str
-) -> None:
-    with another_proxy(runner, certificate) as good, a_rig(tmp_path, runner, authority, good) as rig:
-        store_id = rig.create_store()
-    with another_proxy(runner, bad_certificate(kind, authority)) as bad, a_rig(tmp_path, runner, authority, bad) as rig:
-        assert connect(rig, store_id) == ("FAILED", "XKS_PROXY_INVALID_TLS_CONFIGURATION")
-        with pytest.raises(AwsError) as raised:
-            rig.create_store(CustomKeyStoreName="other", XksProxyUriPath="/other/kms/xks/v1")
-        consequence = CONSEQUENCES[ExternalFailure.NO_TLS]
-        assert (raised.value.code, raised.value.message) == (consequence.create_or_update, consequence.message)
-        assert bad.asked == []
-
-
-@pytest.mark.parametrize("kind", BAD_CERTIFICATES)
-def test_a_certificate_that_turns_bad_ends_cryptographic_operations(
-    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, certificate: trustme.LeafCert, kind: str
-) -> None:
-    with another_proxy(runner, certificate) as good, a_rig(tmp_path, runner, authority, good) as rig:
-        key = rig.create_key(rig.create_connected_store())
-    with another_proxy(runner, bad_certificate(kind, authority)) as bad, a_rig(tmp_path, runner, authority, bad) as rig:
-        with pytest.raises(AwsError) as raised:
-            rig.call("Encrypt", KeyId=key, Plaintext=b"4711")
-        expected = ("KMSInvalidStateException", CONSEQUENCES[ExternalFailure.NO_TLS].message)
-        assert (raised.value.code, raised.value.message) == expected
 
 
 def test_a_proxy_that_asks_for_a_client_certificate_gets_the_one_that_was_set(

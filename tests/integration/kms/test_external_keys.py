@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -12,70 +11,12 @@ from hyok.kms.external_failures import CONSEQUENCES, ExternalFailure
 from tests.integration.kms.misbehaving_proxy import (
     Answer,
     Asked,
-    Behaviour,
     MisbehavingProxy,
     answer,
     error,
     hang,
-    reset,
-    with_integrity_value,
 )
 from tests.integration.kms.rig import Rig
-
-REFUSALS = [
-    ("ValidationException", 400, ExternalFailure.UNINTERPRETABLE),
-    ("InvalidStateException", 400, ExternalFailure.KEY_NOT_ENABLED),
-    ("InvalidCiphertextException", 400, ExternalFailure.CIPHERTEXT_REJECTED),
-    ("InvalidKeyUsageException", 400, ExternalFailure.KEY_USAGE_NOT_PERMITTED),
-    ("AuthenticationFailedException", 401, ExternalFailure.NOT_AUTHENTICATED),
-    ("AccessDeniedException", 403, ExternalFailure.ACCESS_DENIED),
-    ("KeyNotFoundException", 404, ExternalFailure.KEY_NOT_FOUND),
-    ("InvalidUriPathException", 404, ExternalFailure.INVALID_URI_PATH),
-    ("ThrottlingException", 429, ExternalFailure.THROTTLED),
-    ("UnsupportedOperationException", 501, ExternalFailure.UNSUPPORTED),
-    ("DependencyTimeoutException", 503, ExternalFailure.DEPENDENCY_TIMED_OUT),
-    ("InternalException", 500, ExternalFailure.INTERNAL),
-]
-
-
-def spoiled(proxy: MisbehavingProxy, **parts: bytes) -> Behaviour:
-    """An answer to Encrypt with some parts replaced, and the integrity value that belongs to them."""
-
-    async def behave(asked: Asked) -> Answer:
-        return Answer.of(with_integrity_value(asked, {**proxy.encrypted(asked), **parts}))
-
-    return behave
-
-
-def with_wrong_integrity_value(proxy: MisbehavingProxy) -> Behaviour:
-    async def behave(asked: Asked) -> Answer:
-        return Answer.of({**proxy.encrypted(asked), "ciphertextDataIntegrityValue": bytes(32)})
-
-    return behave
-
-
-def without_integrity_value(proxy: MisbehavingProxy) -> Behaviour:
-    async def behave(asked: Asked) -> Answer:
-        encrypted = proxy.encrypted(asked)
-        del encrypted["ciphertextDataIntegrityValue"]
-        return Answer.of(encrypted)
-
-    return behave
-
-
-UNINTERPRETABLE: dict[str, Callable[[MisbehavingProxy], Behaviour]] = {
-    "no JSON": lambda _: answer(200, b"<html>welcome</html>"),
-    "empty body": lambda _: answer(200, b""),
-    "missing fields": lambda _: answer(200, b"{}"),
-    "wrong status": lambda _: answer(418, b"{}"),
-    "error without a name": lambda _: answer(500, b"Internal Server Error"),
-    "wrong integrity value": with_wrong_integrity_value,
-    "no integrity value": without_integrity_value,
-    "21 bytes of metadata": lambda proxy: spoiled(proxy, ciphertextMetadata=bytes(21)),
-    "short ciphertext": lambda proxy: spoiled(proxy, ciphertext=bytes(3)),
-    "tag of 15 bytes": lambda proxy: spoiled(proxy, authenticationTag=bytes(15)),
-    "IV of 13 bytes": lambda proxy: spoiled(proxy, initializationVector=bytes(13)),
-}
 
 
 def refusal(rig: Rig, operation: str, **request: object) -> tuple[str, str | None]:
@@ -130,43 +71,6 @@ def test_the_proxy_is_told_who_asks_for_what(rig: Rig, store: str, key: str, pro
     assert created.body["requestMetadata"]["kmsOperation"] == "CreateKey"
 
 
-@pytest.mark.parametrize(("name", "status", "failure"), REFUSALS, ids=[row[0] for row in REFUSALS])
-def test_a_refusal_of_the_proxy_ends_a_cryptographic_operation(
-    rig: Rig, key: str, proxy: MisbehavingProxy, name: str, status: int, failure: ExternalFailure
-) -> None:
-    blob = rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
-    proxy.script["Encrypt"] = proxy.script["Decrypt"] = error(name, status)
-    assert refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711") == in_crypto(failure)
-    assert refusal(rig, "Decrypt", CiphertextBlob=blob) == in_crypto(failure)
-    assert refusal(rig, "ReEncrypt", CiphertextBlob=blob, DestinationKeyId=key) == in_crypto(failure)
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "failure"), [row for row in REFUSALS if "Ciphertext" not in row[0]], ids=lambda value: value
-)
-def test_a_refusal_of_the_proxy_ends_create_key(
-    rig: Rig, store: str, proxy: MisbehavingProxy, name: str, status: int, failure: ExternalFailure
-) -> None:
-    proxy.script["GetKeyMetadata"] = error(name, status)
-    assert create_key(rig, store) == in_create_key(failure)
-
-
-@pytest.mark.parametrize("fault", UNINTERPRETABLE)
-def test_an_answer_that_breaks_the_api_cannot_be_interpreted(
-    rig: Rig, key: str, proxy: MisbehavingProxy, fault: str
-) -> None:
-    proxy.script["Encrypt"] = UNINTERPRETABLE[fault](proxy)
-    expected = in_crypto(ExternalFailure.UNINTERPRETABLE)
-    assert refusal(rig, "GenerateDataKey", KeyId=key, KeySpec="AES_256") == expected
-
-
-def test_another_plaintext_than_the_inner_ciphertext_is_corrupted(rig: Rig, key: str, proxy: MisbehavingProxy) -> None:
-    blob = rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
-    proxy.script["Decrypt"] = answer(200, b'{"plaintext":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}')
-    expected = in_crypto(ExternalFailure.INNER_CIPHERTEXT_CORRUPTED)
-    assert refusal(rig, "Decrypt", CiphertextBlob=blob) == expected
-
-
 def test_a_slow_proxy_is_asked_twice_and_given_up_after_half_a_second(
     rig: Rig, key: str, proxy: MisbehavingProxy
 ) -> None:
@@ -184,11 +88,6 @@ def test_a_proxy_that_is_slow_once_is_forgiven(rig: Rig, key: str, proxy: Misbeh
 
     proxy.script["Encrypt"] = hang_once
     assert rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
-
-
-def test_a_proxy_that_cuts_every_connection_is_not_reached(rig: Rig, key: str, proxy: MisbehavingProxy) -> None:
-    proxy.script["Encrypt"] = reset
-    assert refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711") == in_crypto(ExternalFailure.NO_CONNECTION)
 
 
 def test_a_proxy_that_stops_and_comes_back_is_used_again(rig: Rig, key: str, proxy: MisbehavingProxy) -> None:
