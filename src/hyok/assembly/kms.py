@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hyok.assembly.holder import STALE_AFTER_SECONDS
 from hyok.assembly.material import optional_key_pair, pem, socket_address, warn_of
@@ -32,8 +32,12 @@ from hyok.storage.changes import current_position
 from hyok.storage.engine import Storage
 from hyok.storage.follower import ChangeFollower
 from hyok.storage.schema import Side
+from hyok.transport.limits import Limits
 from hyok.transport.serving import Endpoint, run
 from hyok.transport.tls import TlsSetup, client_context, server_context
+
+KMS_LIMITS: Final = Limits(body_bytes=1024 * 1024)
+"""What the service model allows fits: a key policy of 131,072 characters, each of them escaped as `\\uXXXX`."""
 
 
 class Kms(NamedTuple):
@@ -139,4 +143,4 @@ def serve_kms(configuration: Configuration) -> None:
 async def _serve_kms(settings: KmsSettings, tls: TlsSetup | None) -> None:
     async with run_kms_service(settings, schedule_clock=SystemClock(), times=LifecycleTimes()) as kms:
         context = None if tls is None else tls.context
-        await serve_until_stopped(Endpoint("kms", socket_address(settings.listen), kms.service, context))
+        await serve_until_stopped(Endpoint("kms", socket_address(settings.listen), kms.service, context, KMS_LIMITS))

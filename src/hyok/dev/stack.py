@@ -18,7 +18,7 @@ from hyok.administration import external_keys, keys
 from hyok.administration.credentials import CredentialPair, reveal_credential
 from hyok.administration.keystores import KeyStore, show_key_store
 from hyok.assembly.holder import Holder, HolderState, load_holder_state, open_holder
-from hyok.assembly.kms import Kms, run_kms_service
+from hyok.assembly.kms import KMS_LIMITS, Kms, run_kms_service
 from hyok.assembly.proxy import check_proxy_tls, run_proxy_service
 from hyok.clock import NO_DEADLINE, AdjustableClock, SystemClock
 from hyok.config import values
@@ -295,8 +295,8 @@ async def run_stack(sides: Sides, data: Path, ports: Ports) -> AsyncIterator[Dev
         running = await stack.enter_async_context(
             serve(
                 [
-                    Endpoint("kms", Address(_LOOPBACK, ports.kms), service, None),
-                    Endpoint("kms-tls", Address(_LOOPBACK, ports.kms_tls), service, kms_tls),
+                    Endpoint("kms", Address(_LOOPBACK, ports.kms), service, None, KMS_LIMITS),
+                    Endpoint("kms-tls", Address(_LOOPBACK, ports.kms_tls), service, kms_tls, KMS_LIMITS),
                 ]
             )
         )
