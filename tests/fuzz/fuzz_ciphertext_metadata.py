@@ -1,23 +1,21 @@
-"""Ciphertext metadata is read as one key version whose encoding it is, or refused as a corrupted ciphertext.
+"""Ciphertext metadata is read as one copy and version whose encoding it is, or not at all.
 
-Nothing else: no other error, no second form of the same version.
+Nothing else: no error, no second form of the same, and nothing that might be set for a predecessor.
 """
 
 from __future__ import annotations
 
-from hyok.proxy.ciphertext_metadata import decode_ciphertext_metadata, encode_ciphertext_metadata
-from hyok.xks.errors import XksError, XksErrorName
+from hyok.proxy.ciphertext_metadata import could_be_ours, encode_ciphertext_metadata, read_ciphertext_metadata
 
-SEEDS = (b"\x01\x00\x00\x00\x01", b"\x01\xff\xff\xff\xff", b"\x02\x00\x00\x00\x01")
+SEEDS = (b"\x01\x00\x00\x00\x01", b"\x01\xff\xff\xff\xff", b"\x02\x02\x00\x00\x00\x01", b"\x02\xff\x00\x00\x01\x00")
 
 
 def fuzz_one(data: bytes) -> None:
     """Read `data`."""
-    try:
-        version = decode_ciphertext_metadata(data)
-    except XksError as error:
-        if error.name is not XksErrorName.INVALID_CIPHERTEXT:
-            raise
+    sealed_by = read_ciphertext_metadata(data)
+    if sealed_by is None:
         return
-    if not 1 <= version < 2**32 or encode_ciphertext_metadata(version) != data:
-        raise AssertionError(f"{data!r} was read as version {version}")
+    copy, version = sealed_by
+    is_in_range = 1 <= version < 2**32 and 1 <= copy < 2**8
+    if not is_in_range or encode_ciphertext_metadata(version, copy=copy) != data or not could_be_ours(data):
+        raise AssertionError(f"{data!r} was read as {sealed_by}")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyok.proxy.ciphertext_metadata import decode_ciphertext_metadata, encode_ciphertext_metadata
+from hyok.proxy.ciphertext_metadata import encode_ciphertext_metadata, read_ciphertext_metadata
+from hyok.proxy.predecessors import PredecessorError, parse_predecessor
 from hyok.transport.messages import HttpRequest, Peer
-from hyok.xks.errors import XksError, XksErrorName
+from hyok.xks.errors import XksErrorName
 from hyok.xks.operations import XksOperation
 from tests.sizes import size
 from tests.unit.proxy.stage import (
@@ -155,17 +156,26 @@ def test_one_changed_byte_of_the_authorization_gets_nowhere(stage: Stage, byte: 
 
 
 @quickly
-@given(st.integers(min_value=1, max_value=2**32 - 1))
-def test_every_key_version_survives_the_ciphertext_metadata(version: int) -> None:
-    assert decode_ciphertext_metadata(encode_ciphertext_metadata(version)) == version
+@given(st.integers(min_value=1, max_value=2**32 - 1), st.integers(min_value=1, max_value=255))
+def test_every_key_version_of_every_copy_survives_the_ciphertext_metadata(version: int, copy: int) -> None:
+    assert read_ciphertext_metadata(encode_ciphertext_metadata(version, copy=copy)) == (copy, version)
 
 
 @quickly
 @given(st.binary(max_size=20))
 def test_ciphertext_metadata_has_one_form_only(metadata: bytes) -> None:
+    sealed_by = read_ciphertext_metadata(metadata)
+    if sealed_by is not None:
+        assert encode_ciphertext_metadata(sealed_by.key_version, copy=sealed_by.copy) == metadata
+
+
+@quickly
+@given(st.text() | st.from_regex(r"\A(aws-sample|raw-aad):[A-Za-z0-9+/=]{0,32}\Z"))
+def test_a_predecessor_is_read_as_what_is_written_of_it_or_refused(text: str) -> None:
     try:
-        version = decode_ciphertext_metadata(metadata)
-    except XksError as error:
-        assert error.name is XksErrorName.INVALID_CIPHERTEXT  # noqa: PT017  # most draws are refused, some are read
-    else:
-        assert encode_ciphertext_metadata(version) == metadata
+        predecessor = parse_predecessor(text)
+    except PredecessorError:
+        return
+    assert parse_predecessor(str(predecessor)) == predecessor
+    assert len(predecessor.ciphertext_metadata) <= 20
+    assert read_ciphertext_metadata(predecessor.ciphertext_metadata) is None

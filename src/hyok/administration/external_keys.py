@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from hyok.administration.keystores import get_key_store
 from hyok.clock import Clock
 from hyok.errors import NotDoneError
+from hyok.proxy.ciphertext_metadata import FIRST_COPY, MAX_COPY
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
-from hyok.storage.schema import external_keys
+from hyok.storage.schema import external_key_copies, external_keys
 from hyok.xks.uri import is_external_key_id
+
+
+class KeyCopy(NamedTuple):
+    """The same external key in a further key manager, with material of its own."""
+
+    number: int
+    """From 2; ciphertext tells by it which copy sealed it. The key's own manager has number 1."""
+    key_manager: str
+    manager_key_id: str
+
+
+class Place(NamedTuple):
+    """Where a key is: its manager's name in the configuration, and its name in that manager."""
+
+    key_manager: str
+    manager_key_id: str
+
+    def __str__(self) -> str:
+        return f"{self.key_manager}:{self.manager_key_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +51,29 @@ class ExternalKey:
     """The key's name in that manager."""
     created_at: float
     """When it was added, in Unix seconds."""
+    copies: tuple[KeyCopy, ...] = ()
+    """Further copies, which stand in for the first in this order."""
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where the key is, in the order in which its copies are asked to encrypt."""
+        further = (Place(copy.key_manager, copy.manager_key_id) for copy in self.copies)
+        return (Place(self.key_manager, self.manager_key_id), *further)
 
 
 def add_external_key(
-    storage: Storage, clock: Clock, *, key_store: str, external_key_id: str, key_manager: str, manager_key_id: str
+    storage: Storage,
+    clock: Clock,
+    *,
+    key_store: str,
+    external_key_id: str,
+    key_manager: str,
+    manager_key_id: str,
+    copies: Sequence[Place] = (),
 ) -> ExternalKey:
-    """Add a manager's key to a key store. Does not ask the manager whether it has the key.
+    """Add a manager's key to a key store, with `copies` of it in other managers. Does not ask whether they have it.
 
-    NotDoneError if there is no such key store, or the id is taken in it or is none.
+    NotDoneError if there is no such key store, the id is taken in it or is none, or a place is named twice.
     """
     if not is_external_key_id(external_key_id):
         raise NotDoneError(
@@ -60,8 +98,38 @@ def add_external_key(
                 "created_at": key.created_at,
             },
         )
+        for place in copies:
+            key = _add_copy(connection, key, place)
         record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=key.created_at)
     return key
+
+
+def add_copy(storage: Storage, clock: Clock, *, key_store: str, external_key_id: str, place: Place) -> ExternalKey:
+    """Add a further copy of an external key, behind those there are. NotDoneError if it has one there already."""
+    with storage.transaction() as connection:
+        key = _add_copy(connection, _get(connection, key_store, external_key_id), place)
+        record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=clock.now())
+    return key
+
+
+def _add_copy(connection: Connection, key: ExternalKey, place: Place) -> ExternalKey:
+    if place in key.places:
+        raise NotDoneError(f"external key {key.external_key_id} has a copy at {place} already; name another key")
+    number = max((copy.number for copy in key.copies), default=FIRST_COPY) + 1
+    if number > MAX_COPY:
+        raise NotDoneError(f"external key {key.external_key_id} has {MAX_COPY} copies, and takes no more")
+    connection.execute(
+        insert(external_key_copies),
+        {
+            "key_store": key.key_store,
+            "external_key_id": key.external_key_id,
+            "number": number,
+            "position": number - FIRST_COPY,
+            "key_manager": place.key_manager,
+            "manager_key_id": place.manager_key_id,
+        },
+    )
+    return replace(key, copies=(*key.copies, KeyCopy(number, *place)))
 
 
 def list_external_keys(storage: Storage, *, key_store: str | None = None) -> tuple[ExternalKey, ...]:
@@ -71,7 +139,8 @@ def list_external_keys(storage: Storage, *, key_store: str | None = None) -> tup
         if key_store is not None:
             get_key_store(connection, key_store)
             query = query.where(external_keys.c.key_store == key_store)
-        return tuple(_read(row) for row in connection.execute(query))
+        copies = _read_copies(connection)
+        return tuple(_read(row, copies) for row in connection.execute(query))
 
 
 def show_external_key(storage: Storage, *, key_store: str, external_key_id: str) -> ExternalKey:
@@ -84,6 +153,11 @@ def remove_external_key(storage: Storage, clock: Clock, *, key_store: str, exter
     """Take a key out of a key store: AWS KMS is told that there is none. It stays in its key manager."""
     with storage.transaction() as connection:
         key = _get(connection, key_store, external_key_id)
+        connection.execute(
+            delete(external_key_copies).where(
+                external_key_copies.c.key_store == key_store, external_key_copies.c.external_key_id == external_key_id
+            )
+        )
         connection.execute(
             delete(external_keys).where(
                 external_keys.c.key_store == key_store, external_keys.c.external_key_id == external_key_id
@@ -99,7 +173,7 @@ def _find(connection: Connection, key_store: str, external_key_id: str) -> Exter
             external_keys.c.key_store == key_store, external_keys.c.external_key_id == external_key_id
         )
     ).one_or_none()
-    return None if row is None else _read(row)
+    return None if row is None else _read(row, _read_copies(connection, key_store, external_key_id))
 
 
 def _get(connection: Connection, key_store: str, external_key_id: str) -> ExternalKey:
@@ -110,5 +184,26 @@ def _get(connection: Connection, key_store: str, external_key_id: str) -> Extern
     return key
 
 
-def _read(row: Row[tuple[object, ...]]) -> ExternalKey:
-    return ExternalKey(row.key_store, row.external_key_id, row.key_manager, row.manager_key_id, row.created_at)
+def _read(row: Row[tuple[object, ...]], copies: Mapping[tuple[str, str], tuple[KeyCopy, ...]]) -> ExternalKey:
+    return ExternalKey(
+        row.key_store,
+        row.external_key_id,
+        row.key_manager,
+        row.manager_key_id,
+        row.created_at,
+        copies.get((row.key_store, row.external_key_id), ()),
+    )
+
+
+def _read_copies(
+    connection: Connection, key_store: str | None = None, external_key_id: str | None = None
+) -> dict[tuple[str, str], tuple[KeyCopy, ...]]:
+    """Return the further copies of one key or of all, by key store and external key id, in their order."""
+    table = external_key_copies.c
+    query = select(external_key_copies).order_by(table.position)
+    if key_store is not None:
+        query = query.where(table.key_store == key_store, table.external_key_id == external_key_id)
+    found: defaultdict[tuple[str, str], tuple[KeyCopy, ...]] = defaultdict(tuple)
+    for row in connection.execute(query):
+        found[row.key_store, row.external_key_id] += (KeyCopy(row.number, row.key_manager, row.manager_key_id),)
+    return found

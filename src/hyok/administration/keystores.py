@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from hyok.clock import Clock
 from hyok.errors import NotDoneError
 from hyok.proxy.keystores import KeyStoreState
+from hyok.proxy.predecessors import Predecessor, parse_predecessor
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
-from hyok.storage.schema import credentials, external_keys, key_stores
+from hyok.storage.schema import credentials, external_key_copies, external_keys, key_stores
 from hyok.xks.errors import XksError
 from hyok.xks.uri import validate_uri_path
 
@@ -36,6 +37,8 @@ class KeyStore:
     """Unix seconds."""
     quota: int | None
     """Requests per second; no limit if None."""
+    predecessors: tuple[Predecessor, ...] = ()
+    """The proxies before this one, whose ciphertext it still reads."""
 
     @property
     def uri_path(self) -> str:
@@ -51,6 +54,7 @@ def create_key_store(
     path_prefix: str | None = None,
     regions: tuple[str, ...] = (),
     quota: int | None = None,
+    predecessors: tuple[Predecessor, ...] = (),
 ) -> KeyStore:
     """Create an active key store without credentials and keys; its path prefix is `/NAME` unless given.
 
@@ -62,7 +66,7 @@ def create_key_store(
             "a-z A-Z 0-9 - _"
         )
     prefix = f"/{name}" if path_prefix is None else path_prefix
-    key_store = KeyStore(name, prefix, regions, KeyStoreState.ACTIVE, clock.now(), quota)
+    key_store = KeyStore(name, prefix, regions, KeyStoreState.ACTIVE, clock.now(), quota, predecessors)
     _check(key_store)
     with storage.transaction() as connection:
         if find_key_store(connection, name) is not None:
@@ -88,7 +92,7 @@ def show_key_store(storage: Storage, name: str) -> KeyStore:
 
 
 def update_key_store(storage: Storage, clock: Clock, name: str, change: Callable[[KeyStore], KeyStore]) -> KeyStore:
-    """Change a key store's prefix, Regions, quota or state; name and creation time stay.
+    """Change a key store's prefix, Regions, quota, predecessors or state; name and creation time stay.
 
     `change` sees the present key store, so that nobody else's change is lost:
     `lambda key_store: replace(key_store, state=KeyStoreState.FROZEN)`. NotDoneError if what it gives cannot be used.
@@ -120,6 +124,7 @@ def delete_key_store(storage: Storage, clock: Clock, name: str, *, with_keys: bo
                 f"key store {name} still offers external keys ({count}), which AWS KMS could no longer use; remove "
                 "them first, or say that the key store goes with its keys"
             )
+        connection.execute(delete(external_key_copies).where(external_key_copies.c.key_store == name))
         connection.execute(delete(external_keys).where(of_store))
         connection.execute(delete(credentials).where(credentials.c.key_store == name))
         connection.execute(delete(key_stores).where(key_stores.c.name == name))
@@ -170,8 +175,17 @@ def _changeable_columns(key_store: KeyStore) -> dict[str, object]:
         "regions": list(key_store.regions),
         "state": key_store.state.value,
         "quota": key_store.quota,
+        "predecessors": [str(each) for each in key_store.predecessors] or None,
     }
 
 
 def _read(row: Row[tuple[object, ...]]) -> KeyStore:
-    return KeyStore(row.name, row.path_prefix, tuple(row.regions), KeyStoreState(row.state), row.created_at, row.quota)
+    return KeyStore(
+        row.name,
+        row.path_prefix,
+        tuple(row.regions),
+        KeyStoreState(row.state),
+        row.created_at,
+        row.quota,
+        tuple(parse_predecessor(text) for text in row.predecessors or ()),
+    )

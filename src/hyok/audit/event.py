@@ -36,6 +36,8 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="eve
     key_manager: str = ""
     key_version: int = 0
     """The version of the external key that encrypts or decrypts."""
+    predecessor: str = ""
+    """Which proxy before this one made the ciphertext, in the word of `hyok keystore --predecessor`; empty for ours."""
     plaintext_bytes: int = 0
     aad_bytes: int = 0
     status: int = 0

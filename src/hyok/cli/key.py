@@ -21,6 +21,7 @@ from hyok.cli.options import (
 from hyok.cli.output import confirm, print_document, print_table
 
 if TYPE_CHECKING:
+    from hyok.administration.external_keys import Place
     from hyok.assembly.holder import Holder
     from hyok.keymanagers.interface import KeyUsage
 
@@ -28,6 +29,14 @@ _USAGES: Final = {"both": ("ENCRYPT", "DECRYPT"), "encrypt": ("ENCRYPT",), "decr
 
 external_key_id_option = click.option(
     "--as", "external_key_id", metavar="ID", help="The id by which AWS KMS knows it (XksKeyId); KEY_ID if left out."
+)
+copy_option = click.option(
+    "--copy",
+    "copies",
+    metavar="MANAGER:KEY_ID",
+    multiple=True,
+    help="A key of another key manager that stands in while this one does not work; repeatable, in their order. Only "
+    "the copy that encrypted something can decrypt it.",
 )
 
 
@@ -82,17 +91,55 @@ def create(
 @click.option("--keystore", metavar="NAME", required=True, help="The key store that is to offer it.")
 @external_key_id_option
 @key_manager_option
+@copy_option
 @configuration_option
 @output_option
-def add(key_id: str, keystore: str, external_key_id: str | None, key_manager: str | None, output: OutputFormat) -> None:
+def add(
+    key_id: str,
+    keystore: str,
+    external_key_id: str | None,
+    key_manager: str | None,
+    copies: tuple[str, ...],
+    output: OutputFormat,
+) -> None:
     """Add a key of the key manager to a key store."""
+    from hyok.administration.external_keys import add_external_key
     from hyok.administration.keys import show_key
 
     with opened_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         managed = show_key(administrator, key_id)  # a typo would be a key that AWS KMS sees and nobody can use
-        _add(holder, keystore, external_key_id or key_id, key_manager=manager, manager_key_id=key_id)
+        add_external_key(
+            holder.storage,
+            holder.clock,
+            key_store=keystore,
+            external_key_id=external_key_id or key_id,
+            key_manager=manager,
+            manager_key_id=key_id,
+            copies=[_place_of_copy(holder, text) for text in copies],
+        )
         print_key(describe_listing(holder, manager, managed), output)
+
+
+@key.command("add-copy", epilog=example("hyok key add-copy payroll-eu bao:payroll --keystore main"))
+@click.argument("external_key_id")
+@click.argument("copy", metavar="MANAGER:KEY_ID")
+@click.option("--keystore", metavar="NAME", required=True, help="The key store that offers it.")
+@configuration_option
+@output_option
+def add_copy_command(external_key_id: str, copy: str, keystore: str, output: OutputFormat) -> None:
+    """Add a copy of an external key in another key manager, to stand in while those before it do not work.
+
+    The copy has material of its own: what one copy encrypted, only that one decrypts.
+    """
+    from hyok.administration.external_keys import add_copy
+    from hyok.administration.keys import show_key
+
+    with opened_holder() as holder:
+        place = _place_of_copy(holder, copy)
+        added = add_copy(holder.storage, holder.clock, key_store=keystore, external_key_id=external_key_id, place=place)
+        managed = show_key(holder.key_administrators[added.key_manager], added.manager_key_id)
+        print_key(describe_listing(holder, added.key_manager, managed), output)
 
 
 @key.command("list", epilog=example("hyok key list --keystore main --output json"))
@@ -202,6 +249,19 @@ def _add(holder: Holder, keystore: str, external_key_id: str, *, key_manager: st
         key_manager=key_manager,
         manager_key_id=manager_key_id,
     )
+
+
+def _place_of_copy(holder: Holder, text: str) -> Place:
+    """Read `MANAGER:KEY_ID`; the manager must have the key."""
+    from hyok.administration.external_keys import Place
+    from hyok.administration.keys import show_key
+
+    name, separator, key_id = text.partition(":")
+    if not separator or not key_id:
+        raise click.UsageError(f"{text!r} names no copy; write MANAGER:KEY_ID, such as bao:payroll")
+    manager, administrator = choose_key_manager(holder, name)
+    show_key(administrator, key_id)
+    return Place(manager, key_id)
 
 
 def _row(listing: KeyListing) -> list[str]:

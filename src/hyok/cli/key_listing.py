@@ -57,7 +57,12 @@ class KeyListing(NamedTuple):
             "created_at": None if managed is None else format_time(managed.created_at),
             "deletion_at": None if managed is None else format_time(managed.deletion_at),
             "external_keys": [
-                {"keystore": key.key_store, "external_key_id": key.external_key_id} for key in self.offered
+                {
+                    "keystore": key.key_store,
+                    "external_key_id": key.external_key_id,
+                    "copies": [place._asdict() for place in key.places],
+                }
+                for key in self.offered
             ],
         }
 
@@ -75,9 +80,10 @@ def list_key_listings(
 
     if keystore is not None:
         show_key_store(holder.storage, keystore)
-    offered = defaultdict(list)
+    offered: defaultdict[tuple[str, str], list[ExternalKey]] = defaultdict(list)
     for external in list_external_keys(holder.storage):
-        offered[external.key_manager, external.manager_key_id].append(external)
+        for place in external.places:
+            offered[place].append(external)
     managed = {
         (manager, key.key_id): key
         for manager, administrator in holder.key_administrators.items()
@@ -99,11 +105,7 @@ def describe_listing(holder: Holder, key_manager: str, managed: ManagedKey) -> K
     """Return one key with the ids under which it is offered."""
     from hyok.administration.external_keys import list_external_keys
 
-    offered = tuple(
-        key
-        for key in list_external_keys(holder.storage)
-        if (key.key_manager, key.manager_key_id) == (key_manager, managed.key_id)
-    )
+    offered = tuple(key for key in list_external_keys(holder.storage) if (key_manager, managed.key_id) in key.places)
     return KeyListing(managed.key_id, key_manager, managed, offered)
 
 
@@ -125,5 +127,10 @@ def print_key(listing: KeyListing, output: OutputFormat) -> None:
                     ("Active version", versions),
                     ("Created", "" if managed is None else format_time(managed.created_at) or ""),
                     ("Offered as", " ".join(listing.external_ids) or "no key store has it; see hyok key add --help"),
+                    *(("Copies", f"{each.external_key_id}: {_order(each)}") for each in listing.offered if each.copies),
                 ]
             )
+
+
+def _order(key: ExternalKey) -> str:
+    return ", then ".join(map(str, key.places))

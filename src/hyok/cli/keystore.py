@@ -22,12 +22,38 @@ from hyok.cli.private_file import write_private_file
 
 if TYPE_CHECKING:
     from hyok.administration.keystores import KeyStore
+    from hyok.proxy.predecessors import Predecessor
+
+
+class PredecessorType(click.ParamType["Predecessor"]):
+    """`PROXY` or `PROXY:METADATA`."""
+
+    name = "predecessor"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Predecessor:
+        """Read it, or say what is wrong with it."""
+        from hyok.proxy.predecessors import PredecessorError, parse_predecessor
+
+        try:
+            return parse_predecessor(str(value))
+        except PredecessorError as error:
+            self.fail(str(error), param, ctx)
+
 
 region_option = click.option(
     "--region", "regions", metavar="REGION", multiple=True, help="Accept this AWS Region only; repeatable."
 )
 quota_option = click.option(
     "--quota", type=click.IntRange(min=1), metavar="N", help="Take at most so many requests per second."
+)
+predecessor_option = click.option(
+    "--predecessor",
+    "predecessors",
+    metavar="PROXY[:METADATA]",
+    multiple=True,
+    type=PredecessorType(),
+    help="Decrypt what another proxy wrote before: aws-sample (AWS's sample proxy) or raw-aad (one that passes the AAD "
+    "on as it is), with the Base64 of its constant ciphertext metadata if it had any; repeatable.",
 )
 
 
@@ -43,17 +69,29 @@ def keystore() -> None:
 )
 @region_option
 @quota_option
+@predecessor_option
 @configuration_option
 @output_option
 def create(
-    name: str, path_prefix: str | None, regions: tuple[str, ...], quota: int | None, output: OutputFormat
+    name: str,
+    path_prefix: str | None,
+    regions: tuple[str, ...],
+    quota: int | None,
+    predecessors: tuple[Predecessor, ...],
+    output: OutputFormat,
 ) -> None:
     """Create a key store, without credentials and keys."""
     from hyok.administration.keystores import create_key_store
 
     with opened_holder() as holder:
         created = create_key_store(
-            holder.storage, holder.clock, name=name, path_prefix=path_prefix, regions=regions, quota=quota
+            holder.storage,
+            holder.clock,
+            name=name,
+            path_prefix=path_prefix,
+            regions=regions,
+            quota=quota,
+            predecessors=predecessors,
         )
     _print_key_store(created, output)
 
@@ -98,6 +136,8 @@ def show(name: str, output: OutputFormat) -> None:
 @click.option("--any-region", is_flag=True, help="Accept all AWS Regions.")
 @quota_option
 @click.option("--no-quota", is_flag=True, help="Limit its requests no longer.")
+@predecessor_option
+@click.option("--no-predecessor", is_flag=True, help="Decrypt nothing any more that another proxy wrote.")
 @yes_option
 @configuration_option
 @output_option
@@ -108,10 +148,12 @@ def update(
     any_region: bool,
     quota: int | None,
     no_quota: bool,
+    predecessors: tuple[Predecessor, ...],
+    no_predecessor: bool,
     yes: bool,
     output: OutputFormat,
 ) -> None:
-    """Change a key store. What is left out stays; the Regions given replace all earlier ones.
+    """Change a key store. What is left out stays; Regions and predecessors given replace all earlier ones.
 
     Running proxies take the change within a second, without dropping a connection.
     """
@@ -121,6 +163,8 @@ def update(
         raise click.UsageError("--region and --any-region say two things; give one of them")
     if quota is not None and no_quota:
         raise click.UsageError("--quota and --no-quota say two things; give one of them")
+    if predecessors and no_predecessor:
+        raise click.UsageError("--predecessor and --no-predecessor say two things; give one of them")
 
     def change(present: KeyStore) -> KeyStore:
         return replace(
@@ -128,6 +172,7 @@ def update(
             path_prefix=present.path_prefix if path_prefix is None else path_prefix,
             regions=() if any_region else regions or present.regions,
             quota=None if no_quota else present.quota if quota is None else quota,
+            predecessors=() if no_predecessor else predecessors or present.predecessors,
         )
 
     with opened_holder() as holder:
@@ -188,6 +233,8 @@ def _losses(present: KeyStore, changed: KeyStore) -> Iterator[str]:
     if changed.regions and (lost or not present.regions):
         named = " ".join(sorted(lost)) or f"every Region but {' '.join(changed.regions)}"
         yield f"Key store {present.name} will refuse what AWS KMS signs in {named}"
+    if forgotten := [str(each) for each in present.predecessors if each not in changed.predecessors]:
+        yield f"Key store {present.name} will no longer decrypt what was written by {', '.join(forgotten)}"
 
 
 def _document(key_store: KeyStore) -> dict[str, object]:
@@ -197,6 +244,7 @@ def _document(key_store: KeyStore) -> dict[str, object]:
         "regions": list(key_store.regions),
         "state": key_store.state.value,
         "quota": key_store.quota,
+        "predecessors": [str(each) for each in key_store.predecessors],
         "created_at": format_time(key_store.created_at),
     }
 
@@ -212,6 +260,7 @@ def _print_key_store(key_store: KeyStore, output: OutputFormat) -> None:
                     ("URI path", key_store.uri_path),
                     ("Regions", " ".join(key_store.regions) or "all"),
                     ("State", key_store.state.value),
+                    *(("Reads also", str(predecessor)) for predecessor in key_store.predecessors),
                     ("Quota", "none" if key_store.quota is None else f"{key_store.quota} requests/s"),
                     ("Created", format_time(key_store.created_at) or ""),
                 ]

@@ -33,7 +33,8 @@ def _offered_keys(configuration: Configuration) -> defaultdict[str, set[str]]:
     try:
         with open_holder(configuration) as holder:
             for key in list_external_keys(holder.storage):
-                found[key.key_manager].add(key.manager_key_id)
+                for place in key.places:
+                    found[place.key_manager].add(place.manager_key_id)
     except OperatorError:
         pass  # what is wrong with it stands among the checks
     return found

@@ -32,7 +32,7 @@ from hyok.kms.encryption_context import canonical_context
 from hyok.kms.inner_layer import InnerCiphertextError, open_inner
 from hyok.kms.store_lifecycle import LifecycleTimes
 from hyok.kms.values import OuterSealed
-from hyok.proxy.ciphertext_metadata import decode_ciphertext_metadata
+from hyok.proxy.ciphertext_metadata import read_ciphertext_metadata
 from hyok.setup.new_directory import new_directory
 from hyok.setup.sides import CONFIGURATION_FILE, KEY_MANAGER, make_holder, make_kms
 from hyok.transport.development import DevelopmentCertificates, ensure_development_certificates
@@ -215,7 +215,10 @@ class DevStack:
         outer = _outer_of(blob)
         manager = self._state.key_managers[KEY_MANAGER]
         aad = frame_aad(blob.header + canonical_context(encryption_context), outer.metadata)
-        version = KeyVersion(EXTERNAL_KEY, decode_ciphertext_metadata(outer.metadata))
+        sealed_by = read_ciphertext_metadata(outer.metadata)
+        if sealed_by is None:
+            raise NotDoneError("this stack's proxy has not made this ciphertext")
+        version = KeyVersion(EXTERNAL_KEY, sealed_by.key_version)
         sealed = Sealed(outer.ciphertext, outer.iv, outer.tag)
         return self._on_loop(manager.decrypt(version, sealed, aad, NO_DEADLINE))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from hyok.audit.event import RequestRecord
 from hyok.clock import Deadline
 from hyok.keymanagers.interface import KeyManager
 from hyok.proxy.keystores import ExternalKey
+from hyok.proxy.predecessors import AadLayout
 
 
 class KeyCall(Struct, frozen=True, gc=False):
@@ -16,5 +19,7 @@ class KeyCall(Struct, frozen=True, gc=False):
     manager: KeyManager
     key: ExternalKey
     deadline: Deadline
+    predecessors: Mapping[bytes, tuple[AadLayout, ...]]
+    """What else than our own ciphertext the key store reads."""
     record: RequestRecord
     """Where the operation notes what it used, also if it then fails."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from hyok.proxy.ciphertext_metadata import FIRST_COPY
+from hyok.proxy.predecessors import AadLayout
 from hyok.proxy.quota import Quota
 from hyok.sigv4.signing import SigningKeys
 
@@ -40,8 +42,16 @@ class ExternalKey:
     id: str
     key_manager: str
     manager_key_id: str
+    copy: int = FIRST_COPY
+    """Its number among the copies of the external key; ciphertext tells by it who sealed it."""
+    copies: tuple[ExternalKey, ...] = ()
+    """If there is more than one, all of them, this one too, in the order in which they are asked to encrypt."""
     decrypting_version: int = field(default=0, compare=False)
     """The last version that the key manager was asked whether it may decrypt too, and said yes; see encrypt.py."""
+
+    def key_managers(self) -> tuple[str, ...]:
+        """Return the names of the key managers that have the key."""
+        return tuple(copy.key_manager for copy in self.copies) or (self.key_manager,)
 
 
 class ExternalKeys:
@@ -51,7 +61,7 @@ class ExternalKeys:
 
     def __init__(self, keys: Iterable[ExternalKey] = ()) -> None:
         self._by_id = {key.id: key for key in keys}
-        self._uses = Counter(key.key_manager for key in self._by_id.values())
+        self._uses = Counter(manager for key in self._by_id.values() for manager in key.key_managers())
         self.find: Callable[[str], ExternalKey | None] = self._by_id.get
         """Return a key by its id; one that only its key manager knows is not here. On the path of each request."""
 
@@ -59,13 +69,13 @@ class ExternalKeys:
         """Add a key, or replace the one of that id."""
         self.remove(key.id)
         self._by_id[key.id] = key
-        self._uses[key.key_manager] += 1
+        self._uses.update(key.key_managers())
 
     def remove(self, key_id: str) -> None:
         """Take a key out, if it is there."""
         key = self._by_id.pop(key_id, None)
         if key is not None:
-            self._uses[key.key_manager] -= 1
+            self._uses.subtract(key.key_managers())
 
     def key_managers(self) -> tuple[str, ...]:
         """Return the names of the key managers that hold these keys, sorted."""
@@ -87,6 +97,8 @@ class KeyStore:
     external_keys: ExternalKeys
     created_at: float = 0.0
     """Unix seconds. Tells a key store from one of the same name that was deleted before it."""
+    predecessors: Mapping[bytes, tuple[AadLayout, ...]] = field(default_factory=dict)
+    """What the proxies before this one wrote, by the ciphertext metadata that tells it."""
     quota: Quota | None = None
     """What this process may take of it; no limit if None."""
 

@@ -11,6 +11,7 @@ import logging
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Final
 
@@ -18,25 +19,24 @@ from hyok.audit.event import RequestRecord
 from hyok.audit.log import AuditLog
 from hyok.clock import Clock, Deadline
 from hyok.errors import HyokError
-from hyok.keymanagers.errors import KeyManagerError
+from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyManager
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.authentication import authenticate
 from hyok.proxy.call import KeyCall
+from hyok.proxy.copies import Copies
 from hyok.proxy.deadline import finish_by
 from hyok.proxy.health import HealthMonitor
-from hyok.proxy.keystores import KeyStore, KeyStoreDirectory, KeyStoreState
-from hyok.proxy.operations.decrypt import decrypt
-from hyok.proxy.operations.encrypt import encrypt
+from hyok.proxy.keystores import ExternalKey, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.operations.get_health_status import ProxyIdentity, get_health_status
-from hyok.proxy.operations.get_key_metadata import get_key_metadata
+from hyok.proxy.operations.on_key import perform_on_key
 from hyok.proxy.probes import Probes
 from hyok.proxy.routing import Router
 from hyok.proxy.translate import translate
 from hyok.proxy.wire import XksRequest, XksResponse, decode_request, encode_response
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.xks.errors import XksError, XksErrorName, encode_error
-from hyok.xks.messages import DecryptRequest, EncryptRequest, GetHealthStatusRequest, GetKeyMetadataRequest
+from hyok.xks.messages import GetHealthStatusRequest
 from hyok.xks.operations import XksOperation
 
 _METHOD_NOT_ALLOWED: Final = "MethodNotAllowed"
@@ -69,6 +69,7 @@ class ProxyService:
         self._identity = identity
         self._route = Router(key_stores).route
         self._key_managers = key_managers
+        self._copies = Copies()
         self._health = health
         self._audit = audit
         self._metrics = metrics
@@ -178,19 +179,19 @@ class ProxyService:
         key = key_store.external_keys.find(record.external_key_id)
         if key is None:
             raise XksError(XksErrorName.KEY_NOT_FOUND, "there is no such key in this key store")
+        if key.copies:
+            call = partial(self._begin_use, key_store=key_store, record=record)
+            return self._copies.perform(asked, key, call, deadline)
+        return perform_on_key(asked, self._begin_use(key, deadline, key_store=key_store, record=record))
+
+    def _begin_use(
+        self, key: ExternalKey, deadline: Deadline, *, key_store: KeyStore, record: RequestRecord
+    ) -> KeyCall:
         record.key_manager = key.key_manager
         manager = self._key_managers.get(key.key_manager)
         if manager is None:
-            record.detail = f"the key manager {key.key_manager} is not configured"
-            raise XksError(XksErrorName.INTERNAL, "the key manager of this key is not there")
-        call = KeyCall(manager, key, deadline, record)
-        match asked:
-            case EncryptRequest():
-                return encrypt(asked, call)
-            case DecryptRequest():
-                return decrypt(asked, call)
-            case GetKeyMetadataRequest():
-                return get_key_metadata(call)
+            raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"the key manager {key.key_manager} is not configured")
+        return KeyCall(manager, key, deadline, key_store.predecessors, record)
 
     def _record(self, record: RequestRecord, received_at: float) -> None:
         record.duration_us = duration_us = int((monotonic() - received_at) * 1e6)

@@ -8,22 +8,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, Select, Table, select, tuple_
 
 from hyok.custody.credentials import CredentialPlace, open_credential
 from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.predecessors import AadLayout, PredecessorError, parse_predecessor
 from hyok.proxy.quota import Quota
 from hyok.sigv4.signing import SigningKeys
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
-from hyok.storage.schema import credentials, external_keys, key_stores
+from hyok.storage.schema import credentials, external_key_copies, external_keys, key_stores
 
 _PARAMETERS_AT_ONCE: Final = 400
 """Twice this is still below SQLite's limit for one statement."""
+_FIRST_POSITION: Final = 0
+"""Of the copy that stands in the external key's own row."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -107,10 +110,24 @@ def _read_key_stores(
             credentials=_read_credentials(connection, safe, row.name),
             external_keys=ExternalKeys(),
             created_at=row.created_at,
+            predecessors=_read_predecessors(row.name, row.predecessors),
             quota=None if row.quota is None else Quota(row.quota / workers),
         )
         for row in connection.execute(query).all()
     ]
+
+
+def _read_predecessors(name: str, texts: list[str] | None) -> dict[bytes, tuple[AadLayout, ...]]:
+    found: dict[bytes, tuple[AadLayout, ...]] = {}
+    for text in texts or ():
+        try:
+            predecessor = parse_predecessor(text)
+        except PredecessorError as error:
+            _LOGGER.error("key store %s does not read what its predecessor %r wrote: %s", name, text, error)
+        else:
+            layouts = found.get(predecessor.ciphertext_metadata, ())
+            found[predecessor.ciphertext_metadata] = (*layouts, predecessor.layout)
+    return found
 
 
 def _read_state(name: str, word: str) -> KeyStoreState:
@@ -142,18 +159,45 @@ def _read_credentials(connection: Connection, safe: Safe, key_store: str) -> dic
 def _read_external_keys(connection: Connection, places: Collection[_Place] | None) -> Iterator[tuple[str, ExternalKey]]:
     table = external_keys.c
     query = select(table.key_store, table.external_key_id, table.key_manager, table.manager_key_id)
+    further = _read_copies(connection, places)
+    for name, key_id, key_manager, manager_key_id in _rows_at(connection, query, external_keys, places):
+        key = ExternalKey(key_id, key_manager, manager_key_id)
+        if further and (copies := further.get(_Place(name, key_id))) is not None:
+            in_order = sorted([(_FIRST_POSITION, key), *copies], key=lambda each: each[0])
+            key.copies = tuple(copy for _, copy in in_order)
+        yield name, key
+
+
+def _read_copies(
+    connection: Connection, places: Collection[_Place] | None
+) -> dict[_Place, list[tuple[int, ExternalKey]]]:
+    table = external_key_copies.c
+    query = select(
+        table.key_store, table.external_key_id, table.number, table.position, table.key_manager, table.manager_key_id
+    )
+    found: dict[_Place, list[tuple[int, ExternalKey]]] = {}
+    for row in _rows_at(connection, query, external_key_copies, places):
+        copy = ExternalKey(row.external_key_id, row.key_manager, row.manager_key_id, copy=row.number)
+        found.setdefault(_Place(row.key_store, row.external_key_id), []).append((row.position, copy))
+    return found
+
+
+def _rows_at(
+    connection: Connection,
+    query: Select[Any],  # of any columns: whoever asks knows them
+    table: Table,
+    places: Collection[_Place] | None,
+) -> Iterator[Any]:
+    """Yield the rows of some external keys, or of all."""
     if places is None:
         queries = [query]
     else:
         ordered = sorted(places)
         queries = [
             query.where(
-                tuple_(table.key_store, table.external_key_id).in_(ordered[start : start + _PARAMETERS_AT_ONCE])
+                tuple_(table.c.key_store, table.c.external_key_id).in_(ordered[start : start + _PARAMETERS_AT_ONCE])
             )
             for start in range(0, len(ordered), _PARAMETERS_AT_ONCE)
         ]
     for each in queries:
-        for name, key_id, key_manager, manager_key_id in connection.execute(
-            each, execution_options={"yield_per": 10_000}
-        ):
-            yield name, ExternalKey(key_id, key_manager, manager_key_id)
+        yield from connection.execute(each, execution_options={"yield_per": 10_000})

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -43,7 +44,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0003", Side.KMS: "kms_0002"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0004", Side.KMS: "kms_0002"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _NAMES: Final = {
@@ -89,6 +90,7 @@ key_stores: Final = Table(
     Column("state", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("quota", Integer),
+    Column("predecessors", JSON(none_as_null=True)),
 )
 
 credentials: Final = Table(
@@ -120,6 +122,21 @@ external_keys: Final = Table(
     Column("manager_key_id", Text, nullable=False),
     Column("created_at", Double, nullable=False),
 )
+
+external_key_copies: Final = Table(
+    "external_key_copies",
+    holder,
+    Column("key_store", Text, primary_key=True),
+    Column("external_key_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, nullable=False),
+    Column("key_manager", Text, nullable=False),
+    Column("manager_key_id", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["key_store", "external_key_id"], ["external_keys.key_store", "external_keys.external_key_id"]
+    ),
+)
+"""Further copies of external keys, numbered from 2; the first stands in `external_keys`, at position 0."""
 
 embedded_keys: Final = Table(
     "embedded_keys",

@@ -4,12 +4,14 @@ import pytest
 
 from hyok.administration.external_keys import (
     ExternalKey,
+    Place,
+    add_copy,
     add_external_key,
     list_external_keys,
     remove_external_key,
     show_external_key,
 )
-from hyok.administration.keystores import create_key_store
+from hyok.administration.keystores import create_key_store, delete_key_store
 from hyok.errors import NotDoneError
 from hyok.storage.changes import ChangeKind
 from hyok.storage.engine import Storage
@@ -40,6 +42,38 @@ def test_an_added_key_is_shown_and_listed(holder_storage: Storage, clock: SetClo
     assert show_external_key(holder_storage, key_store="dev", external_key_id="a") == key
     assert list_external_keys(holder_storage, key_store="dev") == (key,)
     assert changes_in(holder_storage)[-1] == (ChangeKind.EXTERNAL_KEY, "dev/a")
+
+
+def test_a_key_has_copies_in_the_order_in_which_they_were_named(holder_storage: Storage, clock: SetClock) -> None:
+    bao, kmip = Place("bao", "payroll"), Place("kmip", "payroll")
+    add_external_key(
+        holder_storage,
+        clock,
+        key_store="dev",
+        external_key_id="a",
+        key_manager="hsm",
+        manager_key_id="payroll",
+        copies=(bao,),
+    )
+    add(holder_storage, clock, "a", key_store="prod")
+    key = add_copy(holder_storage, clock, key_store="dev", external_key_id="a", place=kmip)
+    assert key.places == (Place("hsm", "payroll"), bao, kmip)
+    assert [copy.number for copy in key.copies] == [2, 3]
+    assert list_external_keys(holder_storage, key_store="dev") == (key,)
+    assert show_external_key(holder_storage, key_store="prod", external_key_id="a").copies == ()
+    assert changes_in(holder_storage)[-1] == (ChangeKind.EXTERNAL_KEY, "dev/a")
+    with pytest.raises(NotDoneError, match="has a copy at bao:payroll already"):
+        add_copy(holder_storage, clock, key_store="dev", external_key_id="a", place=bao)
+    assert remove_external_key(holder_storage, clock, key_store="dev", external_key_id="a") == key
+    delete_key_store(holder_storage, clock, "dev")
+
+
+def test_a_key_store_goes_with_the_copies_of_its_keys(holder_storage: Storage, clock: SetClock) -> None:
+    add(holder_storage, clock, "a")
+    add_copy(holder_storage, clock, key_store="dev", external_key_id="a", place=Place("bao", "payroll"))
+    delete_key_store(holder_storage, clock, "dev", with_keys=True)
+    create_key_store(holder_storage, clock, name="dev")
+    assert add(holder_storage, clock, "a").copies == ()
 
 
 def test_one_key_of_a_manager_may_be_in_several_key_stores(holder_storage: Storage, clock: SetClock) -> None:

@@ -30,7 +30,13 @@ def test_a_new_key_is_shown_with_its_place(hyok: Hyok) -> None:
         "version_count": 1,
         "usages": ["ENCRYPT", "DECRYPT"],
         "deletion_at": None,
-        "external_keys": [{"keystore": "main", "external_key_id": "payroll-eu"}],
+        "external_keys": [
+            {
+                "keystore": "main",
+                "external_key_id": "payroll-eu",
+                "copies": [{"key_manager": "software", "manager_key_id": "payroll"}],
+            }
+        ],
     }
 
 
@@ -149,3 +155,27 @@ def test_a_configuration_without_the_holders_side_says_what_to_add(hyok: Hyok, t
     result = hyok("key", "list")
     assert result.status == 2
     assert "[key_managers.software] is missing" in result.err
+
+
+def test_a_copy_is_named_by_its_manager_and_must_be_there(hyok: Hyok) -> None:
+    hyok("keystore", "create", "main")
+    hyok("key", "create", "payroll")
+    hyok("key", "create", "stand-in")
+    add = ("key", "add", "payroll", "--keystore", "main")
+    assert "names no copy; write MANAGER:KEY_ID" in hyok(*add, "--copy", "stand-in").err
+    assert hyok(*add, "--copy", "software:missing").status == 1
+    assert "has a copy at software:payroll already" in hyok(*add, "--copy", "software:payroll").err
+    assert hyok(*add, "--copy", "software:stand-in").status == 0
+    shown = hyok("key", "show", "payroll")
+    assert "payroll: software:payroll, then software:stand-in" in shown.out
+    assert "main/payroll" in hyok("key", "show", "stand-in").out
+
+
+def test_a_copy_is_added_behind_those_there_are(hyok: Hyok) -> None:
+    hyok("keystore", "create", "main")
+    for key_id in ("payroll", "second", "third"):
+        hyok("key", "create", key_id)
+    hyok("key", "add", "payroll", "--keystore", "main", "--as", "pay", "--copy", "software:second")
+    added = hyok("key", "add-copy", "pay", "software:third", "--keystore", "main", "--output", "json")
+    (offer,) = json.loads(added.out)["key"]["external_keys"]
+    assert [copy["manager_key_id"] for copy in offer["copies"]] == ["payroll", "second", "third"]

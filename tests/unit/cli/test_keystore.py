@@ -20,6 +20,7 @@ def test_a_new_key_store_is_shown_with_the_path_for_aws(hyok: Hyok) -> None:
         "regions": ["eu-central-1", "eu-west-1"],
         "state": "active",
         "quota": None,
+        "predecessors": [],
     }
 
 
@@ -167,3 +168,27 @@ def test_a_console_file_needs_an_active_credential(hyok: Hyok, tmp_path: Path) -
 def test_a_console_file_that_cannot_be_written_is_status_2(with_credential: Hyok) -> None:
     result = with_credential("keystore", "console-file", "main", "no/such/main.json")
     assert result == (2, "", "hyok: cannot write no/such/main.json: No such file or directory\n")
+
+
+def test_what_another_proxy_wrote_is_read_when_it_is_named(hyok: Hyok) -> None:
+    named = ["--predecessor", "aws-sample", "--predecessor", "aws-sample:djAuMC4x"]
+    hyok("keystore", "create", "main")
+    updated = shown(hyok, "update", "main", *named)
+    assert updated["predecessors"] == ["aws-sample", "aws-sample:djAuMC4x"]
+    assert "Reads also  aws-sample:djAuMC4x" in hyok("keystore", "show", "main").out
+    assert shown(hyok, "update", "main", "--no-predecessor", "--yes")["predecessors"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("vault", "no proxy is known as 'vault'; known are aws-sample and raw-aad"),
+        ("raw-aad:x", "the ciphertext metadata after raw-aad: is not Base64"),
+        ("raw-aad:" + "AAAA" * 7, "ciphertext metadata has at most 20 bytes; this one has 21"),
+        ("raw-aad:AQAAAAE=", "hyok writes ciphertext metadata of this form itself"),
+    ],
+)
+def test_a_proxy_that_cannot_be_told_apart_is_refused(hyok: Hyok, given: str, message: str) -> None:
+    created = hyok("keystore", "create", "main", "--predecessor", given)
+    assert created.status == 2
+    assert message in " ".join(created.err.split())

@@ -38,7 +38,7 @@ async def _encrypt(asked: EncryptRequest, call: KeyCall) -> EncryptResponse:
     # 1. The version, because its number is part of what is authenticated.
     version = await manager.active_version(call.key.manager_key_id, deadline)
     record.key_version = version.number
-    metadata = encode_ciphertext_metadata(version.number)
+    metadata = encode_ciphertext_metadata(version.number, copy=call.key.copy)
     framed_aad = frame_aad(aad, metadata)
     if asked.ciphertext_data_integrity_value_algorithm is None:
         sealed = await manager.encrypt(version, plaintext, framed_aad, deadline)
