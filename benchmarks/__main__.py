@@ -9,7 +9,18 @@ from typing import Any
 
 import click
 
-from benchmarks import data_keys, pkcs11, policy_decisions, proxy_encrypt, transit, workers
+from benchmarks import (
+    data_keys,
+    fixed_rate,
+    many_keys,
+    new_connections,
+    offered,
+    pkcs11,
+    policy_decisions,
+    proxy_encrypt,
+    transit,
+    workers,
+)
 
 
 def _show_proxy_encrypt(*, quick: bool) -> dict[str, Any]:
@@ -113,12 +124,53 @@ def _show_policy_decisions(*, quick: bool) -> dict[str, Any]:
 
 def _show_workers(*, quick: bool) -> dict[str, Any]:
     found = workers.measure(rounds=3 if quick else 9, seconds=2 if quick else 4)
-    click.echo(f"\nproxy Encrypt, {workers.RATE_PER_SECOND} requests/s offered on {workers.CONNECTIONS} connections")
+    click.echo(f"\nproxy Encrypt, {workers.RATE_PER_SECOND} requests/s offered on {offered.CONNECTIONS} connections")
     click.echo(f"  {'workers':10}{'CPU µs':>8}{'p99 ms':>9}")
     for name, one in (("one", found.one), ("two", found.two)):
         click.echo(f"  {name:10}{one.cpu_microseconds:8.1f}{one.p99_milliseconds:9.2f}")
     click.echo(f"  two workers cost {found.ratio:.2f} times what one costs")
     return {"one": found.one._asdict(), "two": found.two._asdict(), "ratio": found.ratio}
+
+
+def _show_fixed_rate(*, quick: bool) -> dict[str, Any]:
+    found = fixed_rate.measure(rounds=2 if quick else 7, seconds=2 if quick else 4)
+    click.echo(
+        f"\nproxy Encrypt and nginx's constant reply, {workers.RATE_PER_SECOND} requests/s offered to each, one core"
+    )
+    click.echo(f"  {'':8}{'CPU µs':>8}{'p50 ms':>9}{'p99 ms':>9}")
+    for name, one in (("nginx", found.nginx), ("proxy", found.proxy)):
+        click.echo(f"  {name:8}{one.cpu_microseconds:8.1f}{one.p50_milliseconds:9.2f}{one.p99_milliseconds:9.2f}")
+    click.echo(
+        f"  the proxy costs {found.cpu_ratio:.2f} times nginx's CPU; its p99 is {found.p99_ratio:.2f} times nginx's"
+    )
+    return found._asdict() | {"nginx": found.nginx._asdict(), "proxy": found.proxy._asdict()}
+
+
+def _show_new_connections(*, quick: bool) -> dict[str, Any]:
+    found = new_connections.measure(connections=50 if quick else 300)
+    click.echo("\nnew TLS connections, one after the other; ms")
+    click.echo(f"  {'':70}{'p50':>7}{'p99':>7}{'max':>7}")
+    click.echo(
+        f"  {'from the handshake to the first answer':70}{found.first_answer_p50:7.2f}{found.first_answer_p99:7.2f}"
+    )
+    click.echo(
+        f"  {'/ping, connection included, while all calls of the key manager hang':70}{found.ping_p50:7.2f}{'':7}"
+        f"{found.ping_max:7.2f}"
+    )
+    return found._asdict()
+
+
+def _show_many_keys(*, quick: bool) -> dict[str, Any]:
+    found = many_keys.measure(rounds=3 if quick else 7, seconds=2 if quick else 4)
+    click.echo("\nproxy Encrypt by the number of external keys, one core")
+    click.echo(f"  {'keys':>10}{'start s':>9}{'MiB':>7}{'CPU µs':>8}{'p50 ms':>8}")
+    for one in (found.few, found.many):
+        click.echo(
+            f"  {one.keys:10}{one.start_seconds:9.2f}{one.peak_memory_mebibytes:7.0f}{one.cpu_microseconds:8.1f}"
+            f"{one.p50_milliseconds:8.2f}"
+        )
+    click.echo(f"  a request costs {found.ratio:.2f} times as much")
+    return {"few": found.few._asdict(), "many": found.many._asdict(), "ratio": found.ratio}
 
 
 BENCHMARKS = {
@@ -128,6 +180,9 @@ BENCHMARKS = {
     "pkcs11": _show_pkcs11,
     "transit": _show_transit,
     "workers": _show_workers,
+    "fixed-rate": _show_fixed_rate,
+    "new-connections": _show_new_connections,
+    "many-keys": _show_many_keys,
 }
 
 

@@ -1,18 +1,28 @@
-"""Load from wrk: one fixed POST over keep-alive connections, from a core of its own."""
+"""Load from wrk: fixed POSTs, one or many in turn, over keep-alive connections, from a core of its own."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.machine import LOAD_CORE
 
 _SCRIPT = """
-wrk.method = "POST"
-wrk.body = %(body)s
-%(headers)s
+local requests = {
+%(requests)s
+}
+local all = {}
+local turn = 0
+init = function()
+  for number, each in ipairs(requests) do all[number] = wrk.format("POST", each[1], each[2], each[3]) end
+end
+request = function()
+  turn = turn %% #all + 1
+  return all[turn]
+end
 done = function(summary, latency, requests)
   io.stderr:write(string.format('{"requests":%%d,"microseconds":%%d,"refused":%%d,"broken":%%d,"p50":%%d,"p99":%%d,"max":%%d}',
     summary.requests, summary.duration, summary.errors.status,
@@ -41,22 +51,21 @@ class LoadResult(NamedTuple):
 
 
 def load(
-    request: FixedRequest,
+    request: FixedRequest | Sequence[FixedRequest],
     directory: Path,
     *,
     connections: int = 16,
     seconds: float = 4,
     core: int | None = LOAD_CORE,
 ) -> LoadResult:
-    """Send `request` for `seconds`, from one core or from any.
+    """Send `request`, or each of them in turn, for `seconds`, from one core or from any.
 
     RuntimeError if any answer was no success: a refusal costs another price.
     """
     script = directory / "request.lua"
-    headers = "\n".join(
-        f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items()
-    )
-    script.write_text(_SCRIPT % {"body": json.dumps(request.body.decode("ascii")), "headers": headers})
+    requests = [request] if isinstance(request, FixedRequest) else request
+    script.write_text(_SCRIPT % {"requests": ",\n".join(map(_as_lua, requests))})
+    url = requests[0].url
     command: list[str | Path] = [
         *(() if core is None else ("taskset", "-c", str(core))),
         "wrk",
@@ -65,14 +74,18 @@ def load(
         f"-d{seconds}s",
         "-s",
         script,
-        request.url,
+        url,
     ]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     answer = json.loads(finished.stderr.strip().splitlines()[-1])
     if answer["refused"] or answer["broken"]:
-        raise RuntimeError(
-            f"{request.url}: {answer['refused']} answers were refusals, {answer['broken']} connections broke"
-        )
+        raise RuntimeError(f"{url}: {answer['refused']} answers were refusals, {answer['broken']} connections broke")
     return LoadResult(
         answer["requests"], answer["microseconds"] / 1e6, answer["p50"] / 1e3, answer["p99"] / 1e3, answer["max"] / 1e3
     )
+
+
+def _as_lua(request: FixedRequest) -> str:
+    path = "/" + request.url.split("/", 3)[3]
+    headers = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items())
+    return f"{{{json.dumps(path)}, {{{headers}}}, {json.dumps(request.body.decode('ascii'))}}}"
