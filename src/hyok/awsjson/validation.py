@@ -88,7 +88,8 @@ def _list_check(model: Model, shape: Shape) -> Check:
 
 def _plain_list_check(shape: Shape, member: Shape) -> Check:
     constraints = constraints_of(member)
-    text = f"Member must satisfy constraint: {_in_brackets(constraints)}"
+    # Not recorded from KMS; Lambda and IAM name this last, for an element as for a map's value.
+    text = f"Member must satisfy constraint: {_in_brackets((*constraints, _PRESENT))}"
     is_shown = _is_shown(member) and _is_shown(shape)
 
     def check(value: list[Any], path: str, violations: list[str]) -> None:

@@ -131,7 +131,7 @@ def violations(name: str, value: Any, path: str = "") -> Iterator[str]:
         for number, member in enumerate(value, start=1):
             yield from violations(element, member, f"{path}.{number}.member")
     elif any(list(broken(element, member)) for member in value):
-        text = f"Member must satisfy constraint: [{', '.join(sentences(element))}]"
+        text = f"Member must satisfy constraint: [{', '.join((*sentences(element), 'Member must not be null'))}]"
         yield f"Value{shown} at '{path}' failed to satisfy constraint: {text}"
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from hyok.awsjson.deserialization import build_reader
 from hyok.awsjson.errors import AwsError
 from hyok.awsjson.validation import build_check, null_member_error, validate
-from tests.unit.awsjson.support import INPUT, kms, published_model, refusal_of, small_model
+from tests.unit.awsjson import oracle
+from tests.unit.awsjson.support import INPUT, kms, operation_names, published_model, refusal_of, small_model
 
-RECORDED = json.loads((Path(__file__).parents[2] / "vectors" / "aws-validation-kms.json").read_text())["answers"]
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "aws-validation-kms.json").read_text())
+RECORDED = VECTORS["answers"]
 
 
 def message_of(operation: str, request: dict[str, Any]) -> str:
@@ -41,6 +44,24 @@ def test_what_aws_is_known_to_have_answered_is_answered_word_for_word(answer: di
     assert message_of(answer["operation"], answer["request"] | blobs) == count + "; ".join(violations)
 
 
+def test_every_kind_of_constraint_that_the_model_has_is_recorded_or_said_not_to_be() -> None:
+    said = {
+        kind_of(violation)
+        for operation in operation_names()
+        for request in oracle.violators(oracle.input_of(operation))
+        for violation in oracle.violations(oracle.input_of(operation), request)
+    }
+    recorded = {kind_of(violation) for answer in RECORDED for violation in answer["violations"]}
+
+    assert said - recorded == VECTORS["not recorded"].keys() & said
+
+
+def kind_of(violation: str) -> str:
+    """Return a violation's sentence without what differs from member to member."""
+    sentence = violation.partition("failed to satisfy constraint: ")[2]
+    return re.match(r"[^:0-9]*[^:0-9 ]", sentence)[0]  # type: ignore[index]  # every sentence begins with a letter
+
+
 def test_a_member_that_only_some_requests_need_is_missed_in_the_same_words() -> None:
     error = null_member_error("CiphertextBlob")
 
@@ -65,7 +86,7 @@ def test_a_list_of_plain_values_is_judged_as_one_value() -> None:
         "2 validation errors detected: Value '[ALL, NONE, SELF]' at 'resourceOwners' failed to satisfy constraint: "
         "Member must have length less than or equal to 2; Value '[ALL, NONE, SELF]' at 'resourceOwners' failed to "
         "satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: "
-        f"[{', '.join(resource_owners())}]]"
+        f"[{', '.join(resource_owners())}], Member must not be null]"
     )
 
 
@@ -136,7 +157,8 @@ def test_several_violations_are_named_in_one_message_in_the_models_order() -> No
         "Value 'FOO' at 'keySpec' failed to satisfy constraint: "
         "Member must satisfy enum value set: [AES_256, AES_128]; "
         "Value '[]' at 'grantTokens' failed to satisfy constraint: Member must satisfy constraint: "
-        "[Member must have length less than or equal to 8192, Member must have length greater than or equal to 1]"
+        "[Member must have length less than or equal to 8192, Member must have length greater than or equal to 1, "
+        "Member must not be null]"
     )
 
 
@@ -175,7 +197,7 @@ def test_a_list_of_what_may_not_be_shown_is_not_shown(member: dict[str, Any]) ->
         "2 validation errors detected: "
         "Value at '' failed to satisfy constraint: Member must have length less than or equal to 1; "
         "Value at '' failed to satisfy constraint: Member must satisfy constraint: "
-        "[Member must have length less than or equal to 1]"
+        "[Member must have length less than or equal to 1, Member must not be null]"
     )
 
 
