@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 
 from hyok.audit.log import open_audit_log
+from hyok.audit.notes import Signer
 from hyok.clock import NO_DEADLINE, SystemClock, deadline_in
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe
@@ -109,7 +110,7 @@ def proxy_requests(directory: Path) -> Callable[[int], None]:
         key_stores=KeyStoreDirectory([key_store]),
         key_managers=managers,
         health=HealthMonitor(managers),
-        audit=open_audit_log(directory / "audit", service="proxy", now=time.time()),
+        audit=open_audit_log(directory / "audit", service="proxy", signer=Signer(os.urandom(32))),
         metrics=MetricsRegistry(),
         clock=SystemClock(),
         is_stale=lambda: False,

@@ -6,18 +6,17 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
+from hyok.assembly.audit import open_service_log
 from hyok.assembly.holder import Holder, HolderState, inherit_holder, load_holder_state
 from hyok.assembly.material import key_pair, pem, socket_address
 from hyok.assembly.running import background
-from hyok.audit.log import open_audit_log
 from hyok.config.configuration import Configuration
 from hyok.config.references import SecretReference
-from hyok.config.settings import ProxySettings
+from hyok.config.settings import AuditSettings, ProxySettings
 from hyok.custody.safe import SafeKey
 from hyok.metrics.registry import MetricsRegistry
 from hyok.metrics.report import ProcessReport
@@ -46,13 +45,15 @@ class Proxy(NamedTuple):
 
 
 @asynccontextmanager
-async def run_proxy_service(holder: Holder, state: HolderState, *, audit: Path, instance: str) -> AsyncIterator[Proxy]:
+async def run_proxy_service(
+    holder: Holder, state: HolderState, *, audit: AuditSettings, instance: str
+) -> AsyncIterator[Proxy]:
     """Make the proxy's service, with what it does in the background, for the length of the block.
 
     `instance` tells this proxy, with all its workers, from others that serve from the same storage.
     """
     health = HealthMonitor(state.key_managers)
-    log = open_audit_log(audit, service="proxy", now=holder.clock.now())
+    log = open_service_log(audit, holder, service="proxy")
     metrics = MetricsRegistry()
     usage = CredentialUsage(holder.storage)
     fleet = Fleet(holder.storage, holder.clock, instance=instance)
@@ -146,7 +147,7 @@ async def run_proxy_worker(configuration: Configuration, inheritance: Inheritanc
         refuse_other_suites(tls.setup.context)
     with inherit_holder(configuration, inheritance.safe_key) as holder:
         state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
-        audit, instance = configuration.audit.directory, inheritance.instance
+        audit, instance = configuration.audit, inheritance.instance
         async with run_proxy_service(holder, state, audit=audit, instance=instance) as proxy:
             addresses, limits = proxy_addresses(settings), proxy_limits(settings)
             endpoints = [Endpoint("proxy", addresses["proxy"], proxy.service, tls.context, limits)]

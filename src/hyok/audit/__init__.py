@@ -1,1 +1,1 @@
-"""The record of every request."""
+"""The record of every request and of every change, in logs that nobody can alter without its being seen."""

@@ -33,7 +33,17 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="eve
     external_key_id: str = ""
     request_metadata: RequestMetadata | None = None
     """What KMS says of its own caller, in its own words; `kmsRequestId` is CloudTrail's `requestID`."""
+    decision: str = ""
+    """What secondary authorization decided; empty where none applies."""
+    policy: str = ""
+    """The policy that decided."""
+    statement: str = ""
+    """The statement of it."""
+    flags: tuple[str, ...] = ()
+    """What is remarkable about the request, by the rules that watch for it."""
     key_manager: str = ""
+    key_manager_instance: str = ""
+    """Which of the key manager's instances answered, where it has several."""
     key_version: int = 0
     """The version of the external key that encrypts or decrypts."""
     predecessor: str = ""
@@ -48,6 +58,11 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="eve
     """Why nothing proves who sent it: one word of a closed set, the `reason` of the metric."""
     detail: str = ""
     """Why it failed, for the operator; the caller is not always told."""
+    receive_us: int = 0
+    """Microseconds until the request was there whole; with the next three, the stages of `hyok_proxy_stage_seconds`."""
+    authenticate_us: int = 0
+    decode_us: int = 0
+    perform_us: int = 0
     duration_us: int = 0
     """Microseconds from the request's first byte to the finished answer."""
 

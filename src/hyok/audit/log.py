@@ -1,98 +1,323 @@
-"""The audit log: one JSON line per request, on its way to the disk before the answer is on its way to the caller.
+"""The audit log of one process that serves: a record of every request, on its way to the disk before the answer leaves.
 
-The records of one turn of the loop go out in one `write(2)`; the transport holds back that turn's answers until
-`flush` has returned. A failing write fails those answers, and nothing further is served until the lines that could not
-be written are written: a key is never used without a trace. (Such a line may tell of a success that the caller was
-never told of; the key was used all the same.)
-
-One file per start of a process, `<service>-<UTC start>-<pid>.jsonl`: it has one writer and its names sort by time.
+The records of one turn of the loop go out in one `write(2)`; the transport holds back that turn's answers until `flush`
+has returned, and where the log is durable until what it returns is done. Room is reserved before a key manager is
+asked. A failing write fails the answers of its turn, and nothing further is served until the lines that could not be
+written are written: a key is never used without a trace. (Such a line may tell of a success that the caller was never
+told of; the key was used all the same, and a record after it says that its answer was withheld.)
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
-from datetime import UTC, datetime
+import socket
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from itertools import count
 from pathlib import Path
+from typing import Final
 
+import msgspec
+
+from hyok.audit.errors import AuditLogError, BrokenLogError
 from hyok.audit.event import RequestRecord, encode_record
-from hyok.errors import HyokError, OperatorError
+from hyok.audit.keeper import RESERVE_BYTES, Keeper
+from hyok.audit.layout import LogPlace
+from hyok.audit.notes import Signer
+from hyok.audit.recovery import recover_log
+from hyok.audit.structure import LogOpened, WritingInterrupted, encode_structural, instant
+from hyok.audit.trail import Trail, add_log, newest_sizes, open_trail, try_to_lock_log
+from hyok.audit.unauthenticated import UnauthenticatedBudget
+from hyok.audit.writer import LogWriter, Rotation, open_writer
+from hyok.errors import OperatorError
 
-_DIRECTORY_MODE = 0o700
-_FILE_MODE = 0o600
+RECORD_ROOM_BYTES: Final = 4096
+"""Reserved for the record of a request, besides as much as its body has: what it copies from there."""
+_LEAST_ROOM_BYTES: Final = 64 * 1024
+"""Before requests are served again after there was no room."""
+
+_log = logging.getLogger(__name__)
+_encode: Final = msgspec.json.Encoder().encode
 
 
-class AuditLogError(HyokError):
-    """The audit log cannot be written; no answer of this turn may leave as a success."""
+class _Interruption:
+    """A time in which records cannot be written."""
+
+    __slots__ = ("reason", "refused", "since", "withheld")
+
+    def __init__(self, reason: str, since: float, withheld: int) -> None:
+        self.reason = reason
+        self.since = since
+        self.withheld = withheld
+        self.refused = 0
 
 
 class AuditLog:
-    """Collects the records of a turn of the loop and writes them at once."""
+    """Collects the records of a turn of the loop and writes them at once. Made by `open_audit_log`."""
 
-    __slots__ = ("_descriptor", "_lines", "_unwritten", "is_failing", "path")
+    __slots__ = (
+        "_budget",
+        "_interruption",
+        "_is_durable",
+        "_is_unsynced",
+        "_keeper",
+        "_lines",
+        "_lock_descriptor",
+        "_now",
+        "_pending_bytes",
+        "_promised_bytes",
+        "_writer",
+    )
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        self._descriptor = descriptor
+    def __init__(
+        self,
+        writer: LogWriter,
+        signer: Signer,
+        *,
+        lock_descriptor: int,
+        is_durable: bool,
+        reserve_bytes: int,
+        now: Callable[[], float],
+    ) -> None:
+        self._writer = writer
+        self._keeper = Keeper(writer, signer, reserve_bytes=reserve_bytes, before_checkpoint=self._write_summary)
+        self._lock_descriptor = lock_descriptor
+        self._is_durable = is_durable
+        self._now = now
         self._lines: list[bytes] = []
-        self._unwritten = b""
-        self.is_failing = False
-        """Whether the last write failed, so that lines are waiting."""
+        self._pending_bytes = 0
+        """Of those lines."""
+        self._promised_bytes = 0
+        """Of the records of requests that are being answered, at most."""
+        self._interruption: _Interruption | None = None
+        self._is_unsynced = False
+        self._budget = UnauthenticatedBudget()
 
-    def append(self, record: RequestRecord) -> None:
-        """Take a finished record; `flush` writes it."""
-        self._lines.append(encode_record(record))
+    @property
+    def path(self) -> Path:
+        """The segment that is written to now."""
+        return self._writer.place.segment_file(self._writer.segment.number)
 
-    def flush(self) -> None:
-        """Write the records appended since the last call. AuditLogError if the system refuses; the lines are kept."""
-        if self._lines:
-            self._unwritten += b"\n".join(self._lines) + b"\n"
-            self._lines.clear()
-            self._write()
+    @property
+    def is_failing(self) -> bool:
+        """Whether records cannot be written, so that nothing may be served."""
+        return self._interruption is not None
+
+    def start(self) -> None:
+        """Reserve the first room and begin to keep the log. OSError if there is no room."""
+        self._keeper.start()
+
+    def reserve(self, body_bytes: int) -> int:
+        """Promise room for the record of a request with such a body; returns what to give to `append`.
+
+        0 if there is none, or if records cannot be written: then no key may be used.
+        """
+        if self._interruption is not None and not self.recover():
+            return 0
+        promised = RECORD_ROOM_BYTES + body_bytes
+        segment = self._writer.segment
+        if segment.end + self._pending_bytes + self._promised_bytes + promised > segment.reserved_end:
+            self._interrupt("there is no room on the disk", withheld=0)
+            self._keeper.ask_for_room()
+            return 0
+        self._promised_bytes += promised
+        return promised
+
+    def append(self, record: RequestRecord, promised: int) -> None:
+        """Take a finished record, for which `promised` bytes were reserved; `flush` writes it."""
+        line = encode_record(record)
+        self._promised_bytes -= promised
+        self._pending_bytes += len(line) + 1
+        self._lines.append(line)
+
+    def append_unauthenticated(self, record: RequestRecord, promised: int) -> None:
+        """Take the record of a request that nothing proves: as far as their budget goes, else it is only counted."""
+        if self._budget.admit(record):
+            self.append(record, promised)
+        else:
+            self._promised_bytes -= promised
+            self._keeper.note_written()
+
+    def flush(self) -> asyncio.Future[None] | None:
+        """Write the records appended since the last call. AuditLogError if the system refuses; the lines are kept.
+
+        Where the log is durable, what is returned is done when they are, or fails with that error.
+        """
+        lines = self._lines
+        if not lines:
+            return None
+        self._lines = []
+        self._pending_bytes = 0
+        try:
+            self._writer.write(lines)
+        except AuditLogError as error:
+            self._interrupt(str(error), withheld=len(lines))
+            raise
+        self._keeper.note_written()
+        if self._keeper.is_short_of_room():
+            self._keeper.ask_for_room()
+        return self._synced() if self._is_durable else None
 
     def recover(self) -> bool:
         """Try once more to write the lines that are waiting, and tell whether the log can be relied on again."""
+        interruption = self._interruption
+        if interruption is None:
+            return True
+        if self._is_unsynced or not self._has_room() or not self._write_end_of(interruption):
+            interruption.refused += 1
+            self._keeper.ask_for_room()
+            return False
+        self._interruption = None
+        _log.warning("the audit log can be written again")
+        return True
+
+    def close(self) -> None:
+        """Write what is left, sign it, and leave the log to the next writer."""
         try:
-            self._write()
+            self.flush()
+        finally:
+            self._keeper.stop()
+            self._writer.segment.close()
+            os.close(self._lock_descriptor)
+
+    def _has_room(self) -> bool:
+        segment = self._writer.segment
+        used = segment.end + self._pending_bytes + self._promised_bytes + self._writer.unwritten_bytes
+        return used + _LEAST_ROOM_BYTES <= segment.reserved_end
+
+    def _write_end_of(self, interruption: _Interruption) -> bool:
+        try:
+            self._writer.write([])
+            ended = WritingInterrupted(
+                time=instant(self._now()),
+                reason=interruption.reason,
+                since=instant(interruption.since),
+                withheld_answers=interruption.withheld,
+                refused_requests=interruption.refused,
+            )
+            self._writer.write([encode_structural(ended)])
         except AuditLogError:
             return False
         return True
 
-    def close(self) -> None:
-        """Write what is left and close the file."""
-        try:
-            self.flush()
-        finally:
-            os.close(self._descriptor)
+    def _interrupt(self, reason: str, *, withheld: int) -> None:
+        if self._interruption is None:
+            self._interruption = _Interruption(reason, self._now(), 0)
+            _log.error("no key is used until the audit log can be written: %s", reason)
+        self._interruption.withheld += withheld
+        self._interruption.refused += not withheld
 
-    def _write(self) -> None:
-        # A write may be cut short when a disk fills up. The rest is written by the next attempt, so that a line is
-        # whole as soon as there is room again.
-        try:
-            while self._unwritten:
-                written = os.write(self._descriptor, self._unwritten)
-                self._unwritten = self._unwritten[written:]
-        except OSError as error:
-            self.is_failing = True
-            raise AuditLogError(
-                f"cannot write {len(self._unwritten)} bytes to the audit log {self.path}: {error.strerror}"
-            ) from error
-        self.is_failing = False
+    def _synced(self) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def settle(failure: AuditLogError | None) -> None:
+            if failure is None:
+                if not future.done():
+                    future.set_result(None)
+                return
+            # What the disk refused may be lost, and it does not say so again: only a new start can tell.
+            self._is_unsynced = True
+            self._interrupt(str(failure), withheld=1)
+            if not future.done():
+                future.set_exception(failure)
+                future.exception()  # who has gone does not ask
+
+        self._keeper.call_when_synced(lambda failure: _call_on(loop, settle, failure))
+        return future
+
+    def _write_summary(self, is_last: bool) -> bool:  # the keeper's question
+        summary = self._budget.sum_up(self._now(), is_last=is_last)
+        if summary is not None:
+            self._writer.write([_encode(summary)])
+        return self._budget.has_more()
 
 
-def open_audit_log(directory: Path, *, service: str, now: float) -> AuditLog:
-    """Start a new file in `directory`, which is created for the owner alone; `now` is in Unix seconds.
+def _call_on(
+    loop: asyncio.AbstractEventLoop, settle: Callable[[AuditLogError | None], None], failure: AuditLogError | None
+) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle, failure)
 
-    OperatorError if that cannot be done.
+
+def open_audit_log(
+    directory: Path,
+    *,
+    service: str,
+    signer: Signer,
+    now: Callable[[], float] = time.time,
+    is_durable: bool = False,
+    rotation: Rotation | None = None,
+    reserve_bytes: int = RESERVE_BYTES,
+) -> AuditLog:
+    """Go on with the first log of this service in `directory` that nobody writes, or begin one; `now` in Unix seconds.
+
+    A log that was altered is left as it is, and said so. OperatorError if none can be written.
     """
-    started = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    path = directory / f"{service}-{started}-{os.getpid()}.jsonl"
+    trail = open_trail(directory, signer)
     try:
-        directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
-        # Exclusive: a file has one writer for all its life, and a link planted under its name is not followed.
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, _FILE_MODE)
-    except OSError as error:
+        for number in count(1):
+            log = _open_log(trail, f"{service}-{number}", signer, now, is_durable, rotation, reserve_bytes)
+            if log is not None:
+                return log
+    except (OSError, AuditLogError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         raise OperatorError(
-            f"cannot start the audit log {path}: {error.strerror}; "
-            "name a directory in [audit] directory that this user may write to"
+            f"cannot start the audit log in {directory}: {reason}; "
+            "name a directory in [audit] directory that this user may write to, with room for it"
         ) from error
-    return AuditLog(path, descriptor)
+    raise AssertionError("numbers do not end")
+
+
+def _open_log(
+    trail: Trail,
+    name: str,
+    signer: Signer,
+    now: Callable[[], float],
+    is_durable: bool,
+    rotation: Rotation | None,
+    reserve_bytes: int,
+) -> AuditLog | None:
+    trail = add_log(trail, name, signer)
+    place = trail.place(name)
+    descriptor = try_to_lock_log(place)
+    if descriptor is None:
+        return None
+    try:
+        recovered = recover_log(place, signer.key)
+        writer = open_writer(place, recovered, rotation=rotation, now=now)
+        writer.write([_opening_line(trail, place, recovered.tree.size, signer, now())])
+        log = AuditLog(
+            writer,
+            signer,
+            lock_descriptor=descriptor,
+            is_durable=is_durable,
+            reserve_bytes=reserve_bytes,
+            now=now,
+        )
+        log.start()
+    except BrokenLogError as error:
+        _log.error("%s; it is kept as it is and another log is begun: run hyok audit verify", error)
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return log
+
+
+def _opening_line(trail: Trail, place: LogPlace, records: int, signer: Signer, now: float) -> bytes:
+    sizes = newest_sizes(trail, signer.key)
+    sizes.pop(place.name, None)
+    opened = LogOpened(
+        time=instant(now),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=version("hyok"),
+        records=records,
+        others=sizes,
+    )
+    return encode_structural(opened)

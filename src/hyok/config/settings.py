@@ -480,7 +480,26 @@ KeyManagerSettings = (
 class AuditSettings(Settings, frozen=True, kw_only=True):
     """The trail of who used which key."""
 
-    directory: Annotated[Path, About("Where its files are.", '"/var/log/hyok/audit"')] = Path("/var/log/hyok/audit")
+    directory: Annotated[Path, About("Where its logs are.", '"/var/log/hyok/audit"')] = Path("/var/log/hyok/audit")
+    durable: Annotated[
+        bool,
+        About(
+            "Whether an answer waits until its record would survive a loss of power. Records survive the end of hyok "
+            "itself, however it comes, in any case.",
+            "true",
+            "true or false",
+        ),
+    ] = False
+    segment_mebibytes: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=4096),
+        About("A log's file of this size is closed and the next begun.", "64", "a whole number from 1 to 4096"),
+    ] = 64
+    segment_hours: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=8784),
+        About("So is one of this age.", "24", "a whole number from 1 to 8784"),
+    ] = 24
 
 
 class MetricsSettings(Settings, frozen=True, kw_only=True):

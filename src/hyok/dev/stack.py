@@ -266,7 +266,7 @@ async def run_stack(sides: Sides, data: Path, ports: Ports) -> AsyncIterator[Dev
         holder = stack.enter_context(open_holder(sides.holder))
         state = load_holder_state(holder, sides.holder.require_holder())
         timed = {name: TimedKeyManager(manager, stopwatch) for name, manager in state.key_managers.items()}
-        audit = sides.holder.audit.directory
+        audit = sides.holder.audit
         proxy = await stack.enter_async_context(
             run_proxy_service(holder, state._replace(key_managers=timed), audit=audit, instance=uuid4().hex)
         )

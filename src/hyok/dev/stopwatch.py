@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from enum import Enum
 from typing import NamedTuple
@@ -66,9 +67,9 @@ class TimedService:
         """Refuse as the service does."""
         return self._service.refuse(refusal, peer)
 
-    def before_answers_leave(self) -> None:
-        """Make the service's records durable."""
-        self._service.before_answers_leave()
+    def before_answers_leave(self) -> asyncio.Future[None] | None:
+        """Make the service's records safe."""
+        return self._service.before_answers_leave()
 
     def answer_failed(self) -> HttpResponse:
         """Answer for an answer that may not leave."""

@@ -83,7 +83,8 @@ class ProxyService:
         """Answer one request; never raises, but where the caller has gone and it is cancelled."""
         if request.method != b"POST" and (probed := self.probes.answer(request)) is not None:
             return probed
-        if self._audit.is_failing and not self._audit.recover():
+        promised = self._audit.reserve(len(request.body))
+        if not promised:
             return self.answer_failed()  # no use of a key without a trace
         now = self._now()
         peer = request.peer
@@ -101,7 +102,7 @@ class ProxyService:
             response = HttpResponse(405, b"", headers=((b"allow", b"POST"),))
         except asyncio.CancelledError:
             record.error = _CONNECTION_CLOSED
-            self._record(record, request.received_at)
+            self._record(record, request.received_at, promised)
             self.before_answers_leave()
             raise
         except Exception as error:  # noqa: BLE001  # the one boundary: a defect is an answer, not a lost request
@@ -112,7 +113,7 @@ class ProxyService:
         record.status = response.status
         if not record.key_store:
             record.target = request.target[:_RECORDED_CHARACTERS].decode("latin-1")
-        self._record(record, request.received_at)
+        self._record(record, request.received_at, promised)
         return response
 
     def refuse(self, refusal: Refusal, peer: Peer) -> HttpResponse:
@@ -120,12 +121,12 @@ class ProxyService:
         record = RequestRecord(datetime.fromtimestamp(self._now(), UTC), peer.address, peer.certificate_subject)
         response = _refuse(_describe_refusal(refusal), record)
         record.status = response.status
-        self._record(record, monotonic())
+        self._record(record, monotonic(), 0)
         return response
 
-    def before_answers_leave(self) -> None:
+    def before_answers_leave(self) -> asyncio.Future[None] | None:
         """Write the records of this turn. AuditLogError if that fails, so that none of its answers leaves."""
-        self._audit.flush()
+        return self._audit.flush()
 
     def answer_failed(self) -> HttpResponse:
         """Return an internal error without a record: records cannot be written, or a defect left none."""
@@ -146,6 +147,8 @@ class ProxyService:
         authenticate(request, key_store, record, now=now)
         self._note_use(record.credential_id, now)
         authenticated_at = monotonic()
+        record.receive_us = int((began_at - request.received_at) * 1e6)
+        record.authenticate_us = int((authenticated_at - began_at) * 1e6)
         # 4. Admit.
         if self._is_stale():
             raise XksError(XksErrorName.INTERNAL, "this proxy cannot read which keys it may still use")
@@ -157,17 +160,20 @@ class ProxyService:
         asked = decode_request(route.operation, request.body)
         record.request_metadata = asked.request_metadata
         decoded_at = monotonic()
+        record.decode_us = int((decoded_at - authenticated_at) * 1e6)
         # 6. Perform, by the deadline.
         self._metrics.requests_in_flight += 1
         try:
             answered = await finish_by(request.deadline, self._perform(asked, key_store, request.deadline, record))
         finally:
             self._metrics.requests_in_flight -= 1
+            performed_at = monotonic()
+            record.perform_us = int((performed_at - decoded_at) * 1e6)
         stages = self._metrics.stages
         stages.receive += began_at - request.received_at
         stages.authenticate += authenticated_at - began_at
         stages.decode += decoded_at - authenticated_at
-        stages.perform += monotonic() - decoded_at
+        stages.perform += performed_at - decoded_at
         # 7. Encode.
         return encode_response(answered)
 
@@ -193,9 +199,12 @@ class ProxyService:
             raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, f"the key manager {key.key_manager} is not configured")
         return KeyCall(manager, key, deadline, key_store.predecessors, record)
 
-    def _record(self, record: RequestRecord, received_at: float) -> None:
+    def _record(self, record: RequestRecord, received_at: float, promised: int) -> None:
         record.duration_us = duration_us = int((monotonic() - received_at) * 1e6)
-        self._audit.append(record)
+        if record.credential_id and not record.authentication_failure:
+            self._audit.append(record, promised)
+        else:
+            self._audit.append_unauthenticated(record, promised)
         self._metrics.count_request(
             key_store=record.key_store, operation=record.operation, error=record.error, duration_us=duration_us
         )

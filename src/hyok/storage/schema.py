@@ -44,7 +44,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0004", Side.KMS: "kms_0002"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0005", Side.KMS: "kms_0002"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _NAMES: Final = {
@@ -137,6 +137,15 @@ external_key_copies: Final = Table(
     ),
 )
 """Further copies of external keys, numbered from 2; the first stands in `external_keys`, at position 0."""
+
+audit_keys: Final = Table(
+    "audit_keys",
+    holder,
+    Column("public_key", LargeBinary, primary_key=True),
+    Column("sealed_private_key", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+"""What signs the audit trail's checkpoints, Ed25519; the newest signs."""
 
 embedded_keys: Final = Table(
     "embedded_keys",

@@ -33,6 +33,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         "_answer",
         "_answering",
         "_buffer",
+        "_closes_when_sent",
         "_encode",
         "_idle_seconds",
         "_is_closing",
@@ -44,6 +45,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         "_task",
         "_transport",
         "_turn",
+        "_unsent",
         "address",
         "expires_at",
     )
@@ -59,7 +61,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[HttpResponse] | None = None
         self._answering = HttpRequest(Peer("", ""))
+        self._unsent = 0
+        """Answers that the turn has: their records may not be safe yet."""
         self._is_refused = self._is_closing = self._is_reading_paused = self._is_writing_paused = False
+        self._closes_when_sent = False
         self.address = ""
         """The client's IP address."""
         self.expires_at = _NEVER
@@ -144,11 +149,14 @@ class HttpConnection(asyncio.BufferedProtocol):
     def write(self, payload: bytes, *, is_last: bool) -> None:
         """Send an answer that may leave."""
         transport = self._transport
+        self._unsent -= 1
         if transport is None:
             return
         transport.write(payload)
         if is_last:
             self._end(transport)
+        elif self._closes_when_sent:
+            self._close_if_done()
 
     # The server calls these.
 
@@ -222,6 +230,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         reader = self._reader
         is_last = reader.is_finished and not reader.requests and reader.refusal is None
         is_head = request.method == b"HEAD"
+        self._unsent += 1
         self._turn.add(self, self._encode(response, closes=is_last, is_head=is_head), is_last=is_last, is_head=is_head)
 
     def _go_on(self) -> None:
@@ -258,6 +267,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _invite_body(self) -> None:
         if self._reader.awaits_continue:
             self._reader.awaits_continue = False
+            self._unsent += 1
             self.write(CONTINUE, is_last=False)
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -268,10 +278,14 @@ class HttpConnection(asyncio.BufferedProtocol):
             response = self._server.service.refuse(refusal, self._reader.peer)
         except Exception as error:  # noqa: BLE001  # a fault of one request stays with it
             response = self._failed(error)
+        self._unsent += 1
         self._turn.add(self, self._encode(response, closes=True), is_last=True)
 
     def _close_if_done(self) -> None:
-        if self._transport is not None and self._task is None and not self._reader.requests:
+        if self._transport is None or self._task is not None or self._reader.requests:
+            return
+        self._closes_when_sent = self._unsent > 0
+        if not self._closes_when_sent:
             self._close(self._transport)
 
     def _end(self, transport: asyncio.Transport) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -101,10 +102,11 @@ class HttpService(Protocol):
         """Put a refusal of the transport into the service's own words; the connection is closed after it."""
         ...
 
-    def before_answers_leave(self) -> None:
-        """Make records durable. Called once per turn of the loop, before the answers of that turn are written.
+    def before_answers_leave(self) -> asyncio.Future[None] | None:
+        """Make records safe. Called once per turn of the loop, before the answers of that turn are written.
 
-        If it raises, none of them leaves: each is replaced by `answer_failed`.
+        They wait until what is returned is done. If this raises, or that fails, none of them leaves: each is replaced
+        by `answer_failed`.
         """
         ...
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from collections import deque
+from typing import NamedTuple, Protocol
 
 from hyok.transport.messages import HttpService
 from hyok.transport.responses import ResponseEncoder
@@ -33,14 +34,23 @@ class Recipient(Protocol):
         ...
 
 
+class _Held(NamedTuple):
+    """The answers of one turn, until its records are safe."""
+
+    answers: list[tuple[Recipient, bytes, bool, bool]]
+    safe: asyncio.Future[None] | None
+    """None if they are already, and only the turns before are not."""
+
+
 class Turn:
     """Gathers what a turn of the loop brings, and ends the turn.
 
-    No answer leaves before its record is safe. If the records cannot be made so, none of the turn's answers leaves and
-    each is replaced: what was done without a record must not be of use to anybody.
+    No answer leaves before its record is safe, nor before those of earlier turns. If the records cannot be made so,
+    none of the turn's answers leaves and each is replaced: what was done without a record must not be of use to
+    anybody.
     """
 
-    __slots__ = ("_answers", "_call_soon", "_encoder", "_has_end", "_is_failing", "_requesters", "_service")
+    __slots__ = ("_answers", "_call_soon", "_encoder", "_has_end", "_held", "_is_failing", "_requesters", "_service")
 
     def __init__(self, service: HttpService, encoder: ResponseEncoder, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
@@ -48,6 +58,7 @@ class Turn:
         self._call_soon = loop.call_soon
         self._requesters: list[Requester] = []
         self._answers: list[tuple[Recipient, bytes, bool, bool]] = []
+        self._held: deque[_Held] = deque()
         self._has_end = False
         self._is_failing = False
 
@@ -76,21 +87,38 @@ class Turn:
         self._answers = []
         self._has_end = False
         # 2. Record. (Whoever begins to wait for something answers in a later turn.)
+        safe: asyncio.Future[None] | None = None
         try:
-            self._service.before_answers_leave()
+            safe = self._service.before_answers_leave()
         except Exception as error:  # noqa: BLE001  # whatever the reason: without a record nothing leaves
-            self._note_failure(error)
-            answers = [self._replace(*answer) for answer in answers]
+            answers = self._replace_all(answers, error)
         else:
-            self._is_failing = False
-        # 3. Let go.
-        for recipient, payload, is_last, _ in answers:
-            recipient.write(payload, is_last=is_last)
+            self._is_failing = self._is_failing and safe is not None
+        # 3. Let go, at once or in turn.
+        if safe is None and not self._held:
+            _let_go(answers)
+            return
+        self._held.append(_Held(answers, safe))
+        if safe is not None:
+            safe.add_done_callback(self._let_go_of_held)
 
-    def _note_failure(self, error: Exception) -> None:
+    def _let_go_of_held(self, _done: asyncio.Future[None]) -> None:
+        held = self._held
+        while held and (held[0].safe is None or held[0].safe.done()):
+            answers, safe = held.popleft()
+            if safe is not None and (safe.cancelled() or safe.exception() is not None):
+                answers = self._replace_all(answers, safe.exception() if not safe.cancelled() else None)
+            else:
+                self._is_failing = False
+            _let_go(answers)
+
+    def _replace_all(
+        self, answers: list[tuple[Recipient, bytes, bool, bool]], error: BaseException | None
+    ) -> list[tuple[Recipient, bytes, bool, bool]]:
         if not self._is_failing:
             _log.error("answers are withheld: their records cannot be made durable", exc_info=error)
         self._is_failing = True
+        return [self._replace(*answer) for answer in answers]
 
     def _replace(
         self, recipient: Recipient, payload: bytes, is_last: bool, is_head: bool
@@ -98,3 +126,8 @@ class Turn:
         del payload  # it must not leave
         failed = self._encoder.encode(self._service.answer_failed(), closes=is_last, is_head=is_head)
         return recipient, failed, is_last, is_head
+
+
+def _let_go(answers: list[tuple[Recipient, bytes, bool, bool]]) -> None:
+    for recipient, payload, is_last, _ in answers:
+        recipient.write(payload, is_last=is_last)

@@ -44,6 +44,7 @@ from hyok.storage.schema import Side
 from hyok.transport.serving import Endpoint, serve
 from hyok.transport.sockets import Address
 from hyok.transport.tls import ClientCertificates, server_context
+from tests.unit.audit.logs import new_signer, requests_in
 from tests.unit.proxy.stage import metadata as request_metadata
 from tests.unit.proxy.stage import to_base64
 from tests.unit.transport.certificates import authority_source, key_pair
@@ -117,7 +118,7 @@ class LiveProxy:
 
         follower = ChangeFollower(self.storage, apply, position=position, stale_after_seconds=5)
         health = HealthMonitor(self.managers)
-        self.audit = open_audit_log(self.directory / "audit", service="proxy", now=self.clock.now())
+        self.audit = open_audit_log(self.directory / "audit", service="proxy", signer=new_signer())
         service = ProxyService(
             identity=ProxyIdentity("0", lambda: 1),
             key_stores=stored.directory,
@@ -150,7 +151,7 @@ class LiveProxy:
 
     def records(self) -> list[dict[str, Any]]:
         """Read what is in the audit log's file right now."""
-        return [json.loads(line) for line in self.audit.path.read_bytes().splitlines()]
+        return requests_in(self.audit.path)
 
 
 class Client:

@@ -37,4 +37,4 @@ def test_control_characters_from_outside_cannot_forge_a_second_line() -> None:
 
 def test_no_field_can_take_bytes_so_none_can_hold_key_material() -> None:
     for fields in (RequestRecord.__annotations__, RequestMetadata.__annotations__):
-        assert set(fields.values()) <= {"str", "int", "datetime", "Arn", "RequestMetadata | None"}
+        assert set(fields.values()) <= {"str", "int", "datetime", "Arn", "tuple[str, ...]", "RequestMetadata | None"}

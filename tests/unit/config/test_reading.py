@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from hyok.config.settings import KeyManagerSettings
+from hyok.config.settings import AuditSettings, KeyManagerSettings
 from hyok.errors import OperatorError
 from tests.unit.config.files import HOLDER, KMS, load
 
@@ -15,6 +15,7 @@ ADDRESS = "host:port, for IPv6 [host]:port"
 SECRET = "file:PATH, env:VARIABLE or systemd-credential:NAME"  # the words of the message
 URL = "sqlite:///PATH, with a fourth slash if absolute"
 KINDS = " or ".join(f'"{kind.__struct_config__.tag}"' for kind in get_args(KeyManagerSettings))
+AUDIT = ", ".join(AuditSettings.__struct_fields__)
 KMS_HOLDS = (
     "listen, certificate, private_key, signatures, account, region, xks_authorities, client_certificate, "
     "client_private_key, storage, root_key, endpoint_map, vpc_endpoint_services"
@@ -32,9 +33,9 @@ KMS_HOLDS = (
         ),
         (
             "[audit]\ndirektory = 1",
-            "audit.direktory is not a setting (did you mean directory?); [audit] can hold directory",
+            f"audit.direktory is not a setting (did you mean directory?); [audit] can hold {AUDIT}",
         ),
-        ("[audit]\nxyz = 1", "audit.xyz is not a setting; [audit] can hold directory"),
+        ("[audit]\nxyz = 1", f"audit.xyz is not a setting; [audit] can hold {AUDIT}"),
         ('[kms]\n"a b" = 1', f'kms."a b" is not a setting; [kms] can hold {KMS_HOLDS}'),
         (
             '[key_managers.a]\nkind = "embedded"\nx = 1',
@@ -200,7 +201,7 @@ def test_mutual_tls_without_a_subject_is_refused(tmp_path: Path, subjects: str) 
         (
             "HYOK__AUDIT__DIREKTORY",
             "x",
-            "audit.direktory is not a setting (did you mean directory?); [audit] can hold directory",
+            f"audit.direktory is not a setting (did you mean directory?); [audit] can hold {AUDIT}",
         ),
         (
             "HYOK__PROXI__LISTEN",

@@ -31,6 +31,7 @@ from hyok.sigv4.signing import SigningKeys, sign
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer
+from tests.unit.audit.logs import new_signer, requests_in
 
 NOW = 1_764_000_000.25
 KEY = "alpha-key"
@@ -80,7 +81,7 @@ class Stage:
                 make_key_store("beta", (BETA_SIGNER,), (BETA_KEY,)),
             )
         )
-        self.audit = open_audit_log(audit_directory, service="proxy", now=NOW)
+        self.audit = open_audit_log(audit_directory, service="proxy", signer=new_signer(), now=self.clock.now)
         self.metrics = MetricsRegistry()
         self.health = HealthMonitor(self.managers)
         self.service = ProxyService(
@@ -124,7 +125,7 @@ class Stage:
     def records(self) -> list[dict[str, Any]]:
         """Write what the log holds and read it back."""
         self.service.before_answers_leave()
-        return [json.loads(line) for line in self.audit.path.read_bytes().splitlines()]
+        return requests_in(self.audit.path)
 
 
 @contextmanager

@@ -35,11 +35,11 @@ def check(stage: Stage, manager: EmbeddedKeyManager, status: HealthStatus) -> No
 @contextmanager
 def full_disk(stage: Stage) -> Iterator[None]:
     """Make every write to the audit log fail."""
-    kept = os.dup(stage.audit._descriptor)
+    kept = os.dup(stage.audit._writer.segment.descriptor)
     full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, stage.audit._descriptor)
+    os.dup2(full, stage.audit._writer.segment.descriptor)
     yield
-    os.dup2(kept, stage.audit._descriptor)
+    os.dup2(kept, stage.audit._writer.segment.descriptor)
     os.close(full)
     os.close(kept)
 

@@ -1,0 +1,40 @@
+"""The audit trail of the holder's side, for those who write to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hyok.assembly.holder import Holder
+from hyok.audit.administration import append_administrative
+from hyok.audit.log import AuditLog, open_audit_log
+from hyok.audit.writer import Rotation
+from hyok.config.settings import AuditSettings
+from hyok.custody.audit_key import open_audit_signer
+
+_MEBIBYTE = 1024 * 1024
+_HOUR_SECONDS = 3600.0
+
+
+def open_service_log(settings: AuditSettings, holder: Holder, *, service: str) -> AuditLog:
+    """Become the writer of one of a service's logs. OperatorError if the directory cannot be used."""
+    return open_audit_log(
+        settings.directory,
+        service=service,
+        signer=open_audit_signer(holder.storage, holder.safe, holder.clock),
+        now=holder.clock.now,
+        is_durable=settings.durable,
+        rotation=_rotation(settings),
+    )
+
+
+def record_administration(settings: AuditSettings, holder: Holder, record: Mapping[str, object]) -> int:
+    """Record what an operator changes, durably, before it is done; returns the record's index in `administration`.
+
+    As `hyok.audit.administration.append_administrative`. NotDoneError if it cannot be recorded.
+    """
+    signer = open_audit_signer(holder.storage, holder.safe, holder.clock)
+    return append_administrative(settings.directory, signer, record, now=holder.clock.now, rotation=_rotation(settings))
+
+
+def _rotation(settings: AuditSettings) -> Rotation:
+    return Rotation(settings.segment_mebibytes * _MEBIBYTE, settings.segment_hours * _HOUR_SECONDS)

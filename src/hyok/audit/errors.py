@@ -1,0 +1,17 @@
+"""What can go wrong with an audit log."""
+
+from __future__ import annotations
+
+from hyok.errors import HyokError
+
+
+class AuditLogError(HyokError):
+    """The audit log cannot be written; no answer of this turn may leave as a success."""
+
+
+class BrokenLogError(HyokError):
+    """What lies on the disk is not what was written there: the text says where."""
+
+
+class NoteError(HyokError):
+    """A text that is no signed note, no checkpoint, or not signed by the key that it should be."""
