@@ -7,7 +7,7 @@ from hyok.custody.safe import Safe
 from hyok.kms.grant_tokens import GrantTokens
 from hyok.secret import Secret
 
-_TOKENS = GrantTokens(Safe("storage", Secret(bytes(32))))
+_TOKENS = GrantTokens(Safe("storage", [Secret(bytes(32))]))
 _GRANT_ID = "5a" * 32
 _TOKEN = _TOKENS.create(_GRANT_ID)
 

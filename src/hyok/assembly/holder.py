@@ -10,6 +10,7 @@ from hyok.assembly.key_managers import KeyManagerAccess, administer_key_managers
 from hyok.assembly.sides import open_side
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration, HolderSettings
+from hyok.custody.following import SuccessionFollower
 from hyok.custody.safe import Safe, SafeKey, inherit_safe
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
 from hyok.keymanagers.pkcs11.modules import Modules
@@ -73,18 +74,24 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
         position = current_position(connection)
     key_stores = StoredKeyStores(holder.storage, holder.safe, workers=workers)
     opened = open_key_managers(settings.key_managers, holder.access)
-    followers = [key_stores.apply, *(each.apply for each in opened.values() if each.apply is not None)]
+    followers = [
+        SuccessionFollower(holder.storage, holder.safe).apply,
+        key_stores.apply,
+        *(each.apply for each in opened.values() if each.apply is not None),
+    ]
     managers = {name: each.manager for name, each in opened.items()}
     follower = ChangeFollower(
-        holder.storage, _in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
+        holder.storage, in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
     )
     upkeep = tuple(each.upkeep for each in opened.values() if each.upkeep is not None)
     return HolderState(key_stores, managers, follower, upkeep)
 
 
-def _in_turn(
+def in_turn(
     followers: Sequence[Callable[[Sequence[Change]], Awaitable[None]]],
 ) -> Callable[[Sequence[Change]], Awaitable[None]]:
+    """Tell several of each change, in this order."""
+
     async def apply(changes: Sequence[Change]) -> None:
         for follower in followers:
             await follower(changes)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
-from hyok.assembly.holder import STALE_AFTER_SECONDS
+from hyok.assembly.holder import STALE_AFTER_SECONDS, in_turn
 from hyok.assembly.material import optional_key_pair, pem, socket_address, warn_of
 from hyok.assembly.running import background, serve_until_stopped
 from hyok.assembly.sides import open_side
@@ -14,6 +14,7 @@ from hyok.awsjson.service import load_service_model
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration
 from hyok.config.settings import KmsSettings
+from hyok.custody.following import SuccessionFollower
 from hyok.custody.safe import Safe
 from hyok.kms.caller import AnyCredentials, CallerIdentification
 from hyok.kms.connection import ProxyConnections
@@ -92,7 +93,12 @@ async def run_kms_service(
             position = current_position(connection)
         space = open_key_space(storage, safe, clock)
         principals = StoredPrincipals(storage, safe)
-        follower = ChangeFollower(storage, principals.apply, position=position, stale_after_seconds=STALE_AFTER_SECONDS)
+        follower = ChangeFollower(
+            storage,
+            in_turn([SuccessionFollower(storage, safe).apply, principals.apply]),
+            position=position,
+            stale_after_seconds=STALE_AFTER_SECONDS,
+        )
         stores = CustomKeyStoreDirectory()
         connections = ProxyConnections(kms_endpoints(settings), clock)
         lifecycle = StoreLifecycle(

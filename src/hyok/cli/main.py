@@ -27,7 +27,7 @@ INTERRUPTED: Final = 130
 
 TRACEBACK_VARIABLE: Final = "HYOK_TRACEBACK"
 
-COMMANDS: Final = ("dev", "init", "proxy", "kms", "keystore", "credential", "key", "principal", "config")
+COMMANDS: Final = ("dev", "init", "proxy", "kms", "keystore", "credential", "key", "principal", "root", "config")
 """Each is the command of the same name in the module of the same name beside this file."""
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select
 from hyok.audit.notes import Signer, VerificationKey
 from hyok.clock import Clock
 from hyok.custody.errors import IntegrityError
+from hyok.custody.rewrapping import SealedColumn
 from hyok.custody.safe import Safe
 from hyok.storage.engine import Storage
 from hyok.storage.schema import audit_keys
@@ -58,3 +59,12 @@ def _create(connection: Connection, safe: Safe, clock: Clock) -> Signer:
         },
     )
     return signer
+
+
+SEALED_PRIVATE_KEYS: Final = SealedColumn(
+    audit_keys,
+    "sealed_private_key",
+    select(audit_keys.c.public_key, audit_keys.c.sealed_private_key),
+    lambda row: ("audit_keys", row.public_key.hex()),
+)
+"""For a change of the root key."""

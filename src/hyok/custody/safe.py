@@ -6,53 +6,83 @@ value copied to another row or another storage, or left in a row whose bound col
 
 from __future__ import annotations
 
-import os
-import secrets
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Table, insert, select
 
 from hyok.custody.errors import CustodyError, IntegrityError
+from hyok.custody.keeping import Identity, Succession, create_identity, kek_context, read_identity, read_succession
 from hyok.custody.root_key import RootKey
 from hyok.custody.sealing import encode_context, seal, unseal
 from hyok.errors import OperatorError
 from hyok.secret import Secret
 from hyok.storage.engine import Storage
 
-_KEK_BYTES: Final = 32
-
 
 class SafeKey(NamedTuple):
     """What opens a safe without its root: a process that unlocked it hands this to the processes it starts."""
 
     store_id: str
-    kek: Secret
+    keks: tuple[Secret, ...]
+    """The newest first: it seals. A second one is there while the storage is kept under two roots."""
+    root_key_id: str
+    """Of the root that it was unlocked with."""
 
 
 class Safe:
     """Seals and opens the secrets in one storage's rows. Needs no I/O; safe to use from several threads."""
 
-    def __init__(self, store_id: str, kek: Secret) -> None:
+    def __init__(self, store_id: str, keks: Sequence[Secret]) -> None:
+        """`keks`: the one that seals first, then its predecessor, if what that sealed is still there."""
         self.store_id = store_id
-        self._key = AESGCM(kek.reveal())
+        self._keys = tuple(AESGCM(kek.reveal()) for kek in keks)
 
     def seal(self, plaintext: bytes, table: str, *row: str | int) -> bytes:
         """Encrypt a secret for its place: the table, the row's key, and the columns that are bound to it.
 
         At most 2^32 values may be sealed under one KEK, because nonces are random.
         """
-        return seal(self._key, plaintext, self._context(table, row))
+        return seal(self._keys[0], plaintext, self._context(table, row))
 
     def open(self, sealed: bytes, table: str, *row: str | int) -> Secret:
         """Decrypt a secret in its place. IntegrityError, naming table and row, if it was not sealed there."""
+        context = self._context(table, row)
         try:
-            return Secret(unseal(self._key, sealed, self._context(table, row)))
+            try:
+                return Secret(unseal(self._keys[0], sealed, context))
+            except IntegrityError:
+                if len(self._keys) == 1:
+                    raise
+                return Secret(unseal(self._keys[1], sealed, context))
         except IntegrityError as error:
             raise IntegrityError(
                 f"the sealed value in table {table}, row {row!r}, does not open: the row was altered, swapped, or "
                 "copied from another storage; restore it from a backup"
             ) from error
+
+    def reseal(self, sealed: bytes, table: str, *row: str | int) -> bytes | None:
+        """Seal under the newest KEK what may lie under its predecessor; None if that is done. IntegrityError."""
+        try:
+            unseal(self._keys[0], sealed, self._context(table, row))
+        except IntegrityError:
+            return self.seal(self.open(sealed, table, *row).reveal(), table, *row)
+        return None
+
+    def adopt(self, succession: Succession | None) -> None:
+        """Seal under the KEK that succeeds this safe's, if it is not that already; opens what lies under either.
+
+        IntegrityError if it is not the successor of this safe's KEK.
+        """
+        if succession is None:
+            return
+        context = kek_context(self.store_id)
+        try:
+            successor = unseal(self._keys[0], succession.kek_under_predecessor, context)
+        except IntegrityError:
+            unseal(self._keys[0], succession.predecessor_under_kek, context)  # proves that it has taken over already
+        else:
+            self._keys = (AESGCM(successor), self._keys[0])
 
     def _context(self, table: str, row: tuple[str | int, ...]) -> bytes:
         return encode_context(self.store_id, table, *row)
@@ -63,62 +93,64 @@ def open_safe(storage: Storage, root: RootKey) -> Safe:
 
     OperatorError, with nothing changed, if the storage is kept under another root.
     """
-    return Safe(*unlock_safe(storage, root))
+    key = unlock_safe(storage, root)
+    return Safe(key.store_id, key.keks)
 
 
 def unlock_safe(storage: Storage, root: RootKey) -> SafeKey:
     """Return what opens the storage's safe without the root key, for heirs; else as `open_safe`."""
-    table = storage.side.metadata.tables["storage_identity"]
     with storage.reading() as connection:
-        identity = _read_identity(connection, table)
+        identity, succession = read_identity(connection), read_succession(connection)
     if identity is None:
         with storage.transaction() as connection:
             # Asked again, under the write lock: another process may have made it meanwhile.
-            identity = _read_identity(connection, table) or _create_identity(connection, table, root)
-    if identity.root_key_id != root.id:
-        raise OperatorError(
-            f"the storage {storage.location} is kept under root key {identity.root_key_id}, and the root key given is "
-            f"{root.id}; nothing was changed: name the root key that this storage was made with"
-        )
+            identity = read_identity(connection) or create_identity(connection, root)
     try:
-        kek = root.unwrap(identity.wrapped_kek, _kek_context(identity.store_id))
+        return SafeKey(identity.store_id, _unwrap_keks(identity, succession, root), root.id)
+    except _OtherRootError as error:
+        roots = " and ".join([identity.root_key_id, *([] if succession is None else [succession.root_key_id])])
+        raise OperatorError(
+            f"the storage {storage.location} is kept under root key {roots}, and the root key given is "
+            f"{root.id}; nothing was changed: name the root key that this storage was made with"
+        ) from error
     except CustodyError as error:
         raise OperatorError(
-            f"root key {root.id} is the one that the storage {storage.location} names, but does not open it ({error}); "
+            f"root key {root.id} is one that the storage {storage.location} names, but does not open it ({error}); "
             "nothing was changed: its table storage_identity was altered, restore it from a backup"
         ) from error
-    return SafeKey(identity.store_id, Secret(kek))
 
 
 def inherit_safe(storage: Storage, key: SafeKey) -> Safe:
     """Open the storage's safe with a key that was handed over. OperatorError if it is another storage's."""
     with storage.reading() as connection:
-        identity = _read_identity(connection, storage.side.metadata.tables["storage_identity"])
+        identity, succession = read_identity(connection), read_succession(connection)
     if identity is None or identity.store_id != key.store_id:
         raise OperatorError(
             f"the storage {storage.location} is not the one whose key was handed over ({key.store_id}): the file was "
             "replaced while this program ran; stop it and start it again"
         )
-    return Safe(*key)
+    if key.root_key_id not in (identity.root_key_id, "" if succession is None else succession.root_key_id):
+        raise OperatorError(
+            f"root key {key.root_key_id}, with which this program was started, was retired: the storage "
+            f"{storage.location} is kept under {identity.root_key_id} now; stop the program and start it again"
+        )
+    safe = Safe(key.store_id, key.keks)
+    safe.adopt(succession)
+    return safe
 
 
-class _Identity(NamedTuple):
-    store_id: str
-    root_key_id: str
-    wrapped_kek: bytes
+def _unwrap_keks(identity: Identity, succession: Succession | None, root: RootKey) -> tuple[Secret, ...]:
+    context = kek_context(identity.store_id)
+    if root.id == identity.root_key_id:
+        kek = root.unwrap(identity.wrapped_kek, context)
+        if succession is None:
+            return (Secret(kek),)
+        return Secret(unseal(AESGCM(kek), succession.kek_under_predecessor, context)), Secret(kek)
+    if succession is not None and root.id == succession.root_key_id:
+        kek = root.unwrap(succession.wrapped_kek, context)
+        return Secret(kek), Secret(unseal(AESGCM(kek), succession.predecessor_under_kek, context))
+    raise _OtherRootError
 
 
-def _read_identity(connection: Connection, table: Table) -> _Identity | None:
-    row = connection.execute(select(table.c.store_id, table.c.root_key_id, table.c.wrapped_kek)).one_or_none()
-    return None if row is None else _Identity(row.store_id, row.root_key_id, row.wrapped_kek)
-
-
-def _create_identity(connection: Connection, table: Table, root: RootKey) -> _Identity:
-    store_id = secrets.token_hex(16)
-    identity = _Identity(store_id, root.id, root.wrap(os.urandom(_KEK_BYTES), _kek_context(store_id)))
-    connection.execute(insert(table), identity._asdict())
-    return identity
-
-
-def _kek_context(store_id: str) -> bytes:
-    return encode_context("storage_identity", store_id, "wrapped_kek")
+class _OtherRootError(Exception):
+    """The storage names other roots than the one given."""

@@ -87,6 +87,13 @@ def key_material_id(key: KmsKey, number: int) -> str:
     return hashlib.sha256(f"{key.arn}/{number}".encode()).hexdigest()
 
 
+def place_of_backing_key(
+    arn: str, number: int, store_id: str | None, xks_key_id: str | None
+) -> tuple[str, str, int, str, str]:
+    """Return what a backing key is bound to: its KMS key, its number, and the external key, if the KMS key has one."""
+    return ("backing_keys", arn, number, store_id or "", xks_key_id or "")
+
+
 def _place(key: KmsKey, number: int) -> tuple[str, str, int, str, str]:
-    store_id, xks_key_id = key.external_key or ("", "")
-    return ("backing_keys", key.arn, number, store_id, xks_key_id)
+    store_id, xks_key_id = key.external_key or (None, None)
+    return place_of_backing_key(key.arn, number, store_id, xks_key_id)

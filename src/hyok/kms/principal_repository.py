@@ -61,7 +61,12 @@ def open_secret(safe: Safe, principal: StoredPrincipal, sealed_secret: bytes) ->
     return safe.open(sealed_secret, *_place(principal))
 
 
-def _place(principal: StoredPrincipal) -> tuple[str, ...]:
+def place_of_secret(row: RowMapping) -> tuple[str, str, str, str, str]:
+    """Return what the secret of a stored row is bound to."""
+    return _place(_principal_of(row))
+
+
+def _place(principal: StoredPrincipal) -> tuple[str, str, str, str, str]:
     policies = json.dumps([list(policy) for policy in principal.policies])
     tags = json.dumps(dict(principal.tags), sort_keys=True)
     return ("principals", principal.access_key_id, principal.arn, policies, tags)

@@ -80,7 +80,7 @@ class CustomKeyStoreRepository:
             "uri_endpoint": store.uri_endpoint,
             "uri_path": store.uri_path,
             "access_key_id": access_key_id,
-            "sealed_secret": self._safe.seal(secret.reveal(), _TABLE, store.id, access_key_id),
+            "sealed_secret": self._safe.seal(secret.reveal(), *place_of_credential(store.id, access_key_id)),
             "credential_set_at": store.credential_set_at,
             "vpc_service_name": service.name if service else None,
             "vpc_service_owner": service.owner if service else None,
@@ -92,7 +92,7 @@ class CustomKeyStoreRepository:
     def _store_of(self, row: RowMapping) -> CustomKeyStore:
         name, owner, error = row["vpc_service_name"], row["vpc_service_owner"], row["connection_error_code"]
         access_key_id = row["access_key_id"]
-        secret = self._safe.open(row["sealed_secret"], _TABLE, row["id"], access_key_id)
+        secret = self._safe.open(row["sealed_secret"], *place_of_credential(row["id"], access_key_id))
         return CustomKeyStore(
             account=row["account"],
             region=row["region"],
@@ -108,3 +108,8 @@ class CustomKeyStoreRepository:
             connection_error=ConnectionErrorCode(error) if error else None,
             created_at=row["created_at"],
         )
+
+
+def place_of_credential(store_id: str, access_key_id: str) -> tuple[str, str, str]:
+    """Return what the secret of a store's credential is bound to."""
+    return _TABLE, store_id, access_key_id

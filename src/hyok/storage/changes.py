@@ -29,6 +29,8 @@ class ChangeKind(Enum):
     """A grant of a KMS key: `<key id>/<grant id>`."""
     PRINCIPAL = "principal"
     """Somebody who may call the KMS service: the access key id."""
+    ROOT_KEY = "root key"
+    """The root key that takes over: its id."""
 
 
 class Change(NamedTuple):

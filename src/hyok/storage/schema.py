@@ -44,7 +44,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0005", Side.KMS: "kms_0002"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0006", Side.KMS: "kms_0003"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _NAMES: Final = {
@@ -64,6 +64,14 @@ def _define_common_tables(metadata: MetaData) -> None:
         Column("store_id", Text, primary_key=True),
         Column("root_key_id", Text, nullable=False),
         Column("wrapped_kek", LargeBinary, nullable=False),
+    )
+    Table(
+        "storage_succession",
+        metadata,
+        Column("root_key_id", Text, primary_key=True),
+        Column("wrapped_kek", LargeBinary, nullable=False),
+        Column("kek_under_predecessor", LargeBinary, nullable=False),
+        Column("predecessor_under_kek", LargeBinary, nullable=False),
     )
     Table(
         "changes",

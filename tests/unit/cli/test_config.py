@@ -27,7 +27,6 @@ def test_show_prints_each_value_and_its_origin(hyok: Hyok, tmp_path: Path, monke
         ["storage.url", f"sqlite:///{tmp_path}/hyok.db", f"{tmp_path}/hyok.toml"],
         ["root_key.source", f"file:{tmp_path}/root.key", f"{tmp_path}/hyok.toml"],
         ["key_managers.software.kind", "embedded", f"{tmp_path}/hyok.toml"],
-        ["key_managers.software.rotate_after_encryptions", "2147483648", "default"],
         ["audit.directory", "/audit", "HYOK__AUDIT__DIRECTORY"],
     ]
 

@@ -62,9 +62,9 @@ def test_a_value_from_another_storage_does_not_open(tmp_path: Path, safe: Safe) 
 
 def test_one_key_in_two_storages_still_does_not_exchange_values() -> None:
     kek = Secret(bytes(32))
-    sealed = Safe("store-a", kek).seal(b"secret", "t")
+    sealed = Safe("store-a", [kek]).seal(b"secret", "t")
     with pytest.raises(IntegrityError):
-        Safe("store-b", kek).open(sealed, "t")
+        Safe("store-b", [kek]).open(sealed, "t")
 
 
 def test_a_wrong_root_is_refused_at_start_and_nothing_is_touched(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_an_altered_identity_is_refused_at_start(holder_storage: Storage, safe: 
 
 def test_the_key_of_the_safe_lies_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kek = b"CANARY of exactly 32 bytes ....."
-    monkeypatch.setattr("hyok.custody.safe.os.urandom", lambda count: kek[:count])
+    monkeypatch.setattr("hyok.custody.keeping.os.urandom", lambda count: kek[:count])
     storage = open_storage(f"sqlite:///{tmp_path}/a.db", Side.HOLDER)
     store_id = open_safe(storage, ROOT).store_id
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -109,7 +109,7 @@ def test_the_key_of_the_safe_lies_in_no_file(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_safe_shows_nothing(safe: Safe) -> None:
-    assert set(vars(safe)) == {"store_id", "_key"}
+    assert set(vars(safe)) == {"store_id", "_keys"}
     assert repr(safe.open(safe.seal(b"secret", "t"), "t")) == "Secret(6 bytes)"
 
 
@@ -119,16 +119,16 @@ def test_an_heir_opens_what_was_sealed_without_the_root(holder_storage: Storage,
 
 
 def test_the_key_of_another_storage_is_not_inherited(holder_storage: Storage, safe: Safe) -> None:
-    key = SafeKey("another", Secret(bytes(32)))
+    key = SafeKey("another", (Secret(bytes(32)),), ROOT.id)
     with pytest.raises(OperatorError, match="is not the one whose key was handed over"):
         inherit_safe(holder_storage, key)
 
 
 def test_a_storage_without_a_safe_has_no_heirs(holder_storage: Storage) -> None:
     with pytest.raises(OperatorError, match="is not the one whose key was handed over"):
-        inherit_safe(holder_storage, SafeKey("any", Secret(bytes(32))))
+        inherit_safe(holder_storage, SafeKey("any", (Secret(bytes(32)),), ROOT.id))
 
 
 def test_a_handed_over_key_is_not_shown(holder_storage: Storage) -> None:
     key = unlock_safe(holder_storage, ROOT)
-    assert repr(key) == f"SafeKey(store_id={key.store_id!r}, kek=Secret(32 bytes))"
+    assert repr(key) == f"SafeKey(store_id={key.store_id!r}, keks=(Secret(32 bytes),), root_key_id={ROOT.id!r})"

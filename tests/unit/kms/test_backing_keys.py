@@ -12,7 +12,7 @@ from hyok.kms.values import ExternalKeyReference
 from hyok.secret import Secret
 from tests.unit.kms.examples import EXTERNAL_KEY, ORDINARY_KEY
 
-SAFE = Safe("storage", Secret(bytes(32)))
+SAFE = Safe("storage", [Secret(bytes(32))])
 
 
 def test_a_backing_key_is_32_random_bytes() -> None:

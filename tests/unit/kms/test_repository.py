@@ -176,6 +176,7 @@ def test_keys_of_a_storage_from_before_rotation_are_read(tmp_path: Path) -> None
         for statement in (
             "DROP TABLE grants",
             "DROP TABLE principals",
+            "DROP TABLE storage_succession",
             "ALTER TABLE keys DROP COLUMN rotation_period_days",
             "ALTER TABLE keys DROP COLUMN next_rotation_at",
             "ALTER TABLE backing_keys DROP COLUMN rotation_type",

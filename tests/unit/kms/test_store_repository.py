@@ -91,7 +91,7 @@ def test_a_secret_opens_only_in_its_own_row(
 
 def test_a_secret_opens_only_with_its_own_safe(repository: CustomKeyStoreRepository, storage: Storage) -> None:
     asyncio.run(repository.add(STORE))
-    other = CustomKeyStoreRepository(storage, Safe("other", Secret(bytes(32))), SystemClock())
+    other = CustomKeyStoreRepository(storage, Safe("other", [Secret(bytes(32))]), SystemClock())
     with pytest.raises(IntegrityError):
         asyncio.run(other.load())
 

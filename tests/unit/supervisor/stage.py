@@ -70,7 +70,7 @@ class Stage:
         configuration = self.load()
         command = (sys.executable, "-S", "-E", str(FAKE_WORKER), str(directory / "behaviour"), str(self._log))
         self._launcher = Launcher(
-            command, safe_key=SafeKey("store", Secret(bytes(32))), listeners={}, environment={"PATH": "/bin"}
+            command, safe_key=SafeKey("store", (Secret(bytes(32)),), "root"), listeners={}, environment={"PATH": "/bin"}
         )
         self.supervisor = Supervisor(
             Generation(configuration, check_proxy_tls(configuration.require_proxy())),

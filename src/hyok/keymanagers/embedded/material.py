@@ -47,12 +47,12 @@ class VersionPlace(NamedTuple):
 
 def seal_material(safe: Safe, material: Secret, *, row: KeyRow, place: VersionPlace) -> bytes:
     """Seal the 32 bytes of one version."""
-    return safe.seal(material.reveal(), "embedded_key_versions", *_context(row, place))
+    return safe.seal(material.reveal(), *place_of_material(row, place))
 
 
 def open_material(safe: Safe, sealed: bytes, *, row: KeyRow, place: VersionPlace) -> Secret:
     """Return the 32 bytes of one version. IntegrityError if the key's row or the version is not as it was sealed."""
-    return safe.open(sealed, "embedded_key_versions", *_context(row, place))
+    return safe.open(sealed, *place_of_material(row, place))
 
 
 def usages_text(usages: frozenset[KeyUsage]) -> str:
@@ -87,11 +87,13 @@ def is_encryption_count(count: object) -> TypeGuard[int]:
     return isinstance(count, int) and 0 <= count <= MAXIMUM_ENCRYPTIONS
 
 
-def _context(row: KeyRow, place: VersionPlace) -> tuple[str | int, ...]:
+def place_of_material(row: KeyRow, place: VersionPlace) -> tuple[str, *tuple[str | int, ...]]:
+    """Return what a version's material is bound to: its table, its version, and all of its key's row."""
     # What is not there yet is left out, so that what an earlier hyok sealed opens.
     deletion = () if row.deletion_at is None else (f"deletion at {row.deletion_at!r}",)
     leased = () if place.encryptions_leased == 0 else (place.encryptions_leased,)
     return (
+        "embedded_key_versions",
         row.key_id,
         place.number,
         row.state.value,

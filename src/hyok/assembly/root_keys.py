@@ -1,0 +1,128 @@
+"""Pass one side's storage from one root key to the next."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Final, NamedTuple
+
+from hyok.assembly.sides import open_root_key
+from hyok.clock import SystemClock
+from hyok.config.configuration import Configuration
+from hyok.config.references import SecretReference
+from hyok.config.settings import RootKeySettings, StorageSettings
+from hyok.custody.rewrapping import (
+    Keeping,
+    Resealing,
+    SealedColumn,
+    begin,
+    count_sealed,
+    describe_keeping,
+    finish,
+    reseal,
+)
+from hyok.custody.root_key import RootKey
+from hyok.custody.safe import Safe, open_safe
+from hyok.errors import NotDoneError
+from hyok.storage.engine import Storage, open_storage
+from hyok.storage.schema import Side
+
+SERVERS_HEAR_WITHIN_SECONDS: Final = 2.0
+"""Running servers look at the change log four times a second. One that does not for 15 s refuses to use keys."""
+
+
+class SideSettings(NamedTuple):
+    """What one side has at rest."""
+
+    side: Side
+    storage: StorageSettings
+    root_key: RootKeySettings
+
+
+def side_settings(configuration: Configuration, side: Side) -> SideSettings:
+    """Return one side's settings; OperatorError if the configuration has not that side."""
+    match side:
+        case Side.HOLDER:
+            holder = configuration.require_holder()
+            return SideSettings(side, holder.storage, holder.root_key)
+        case Side.KMS:
+            kms = configuration.require_kms()
+            return SideSettings(side, kms.storage, kms.root_key)
+
+
+class RootKeyChange:
+    """One side's storage, and the root key that the configuration names for it."""
+
+    def __init__(self, storage: Storage, root: RootKey) -> None:
+        self._storage = storage
+        self._root = root
+        self._columns = sealed_columns(storage.side)
+
+    def keeping(self) -> Keeping:
+        """Tell under which roots the storage is kept. NotDoneError if it has never been started."""
+        keeping = describe_keeping(self._storage)
+        if keeping is None:
+            raise NotDoneError(f"the storage {self._storage.location} is new: it is kept under no root key yet")
+        return keeping
+
+    def counts(self) -> dict[str, int]:
+        """Return how many sealed values each table has."""
+        return count_sealed(self._storage, self._columns)
+
+    def rewrap(
+        self,
+        successor: RootKey,
+        *,
+        report: Callable[[int], None],
+        pause_seconds: float = SERVERS_HEAR_WITHIN_SECONDS,
+    ) -> Resealing:
+        """Let `successor` open the storage, too, and seal under it whatever is not sealed so yet."""
+        key = begin(self._storage, SystemClock(), root=self._root, successor=successor)
+        time.sleep(pause_seconds)  # until running servers can open what is sealed from now on
+        return reseal(self._storage, Safe(key.store_id, key.keks), self._columns, report=report)
+
+    def retire(self, *, leave_unreadable: bool) -> str:
+        """Let the former root open nothing any more, and return its id.
+
+        NotDoneError if the configuration's root is the former one, or something opens under neither root.
+        """
+        safe = open_safe(self._storage, self._root)
+        unreadable = reseal(self._storage, safe, self._columns).unreadable
+        if unreadable and not leave_unreadable:
+            raise NotDoneError(
+                f"{len(unreadable)} sealed values open under neither root key; the first: {unreadable[0]}; nothing was "
+                "retired. To go on without them, add --leave-unreadable"
+            )
+        retired = finish(self._storage, root=self._root)
+        asyncio.run(self._storage.empty_log())  # the old key-encryption key is in no file then
+        return retired
+
+
+@contextmanager
+def opened_for_change(settings: SideSettings) -> Iterator[RootKeyChange]:
+    """Open one side's storage for the length of the block."""
+    root = open_root_key(settings.root_key.source)
+    with closing(open_storage(str(settings.storage.url), settings.side)) as storage:
+        yield RootKeyChange(storage, root)
+
+
+def open_successor(source: SecretReference) -> RootKey:
+    """Open the root key that takes over. OperatorError if it is missing or none."""
+    return open_root_key(source)
+
+
+def sealed_columns(side: Side) -> Sequence[SealedColumn]:
+    """Return every sealed column of one side."""
+    match side:
+        case Side.HOLDER:
+            from hyok.custody.audit_key import SEALED_PRIVATE_KEYS
+            from hyok.custody.credentials import SEALED_SECRETS
+            from hyok.keymanagers.embedded.sealed_material import SEALED_MATERIAL
+
+            return (SEALED_SECRETS, SEALED_PRIVATE_KEYS, SEALED_MATERIAL)
+        case Side.KMS:
+            from hyok.kms.sealed_columns import SEALED_COLUMNS
+
+            return SEALED_COLUMNS

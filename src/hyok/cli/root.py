@@ -1,0 +1,171 @@
+"""`hyok root`: the root key, under which everything secret in a storage is kept."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hyok.cli.options import OutputFormat, configuration_option, example, output_option, read_configuration, yes_option
+from hyok.cli.output import confirm, print_document, print_facts, say
+from hyok.errors import NotDoneError
+
+if TYPE_CHECKING:
+    from hyok.assembly.root_keys import SideSettings
+    from hyok.config.references import SecretReference
+    from hyok.custody.rewrapping import Keeping, Resealing
+
+kms_option = click.option("--kms", is_flag=True, help="The KMS's side; the holder's if left out.")
+
+
+@click.group(short_help="The root key: show, create, replace by another.")
+def root() -> None:
+    """The root key: everything secret in a storage is kept under it.
+
+    To replace it: `hyok root create`, `hyok root rewrap`, name it in the configuration, restart, `hyok root retire`.
+    """
+
+
+@root.command(epilog=example("hyok root create /etc/hyok/root-2.key"))
+@click.argument("file", type=click.Path(path_type=Path))
+@output_option
+def create(file: Path, output: OutputFormat) -> None:
+    """Make a new root key in FILE (mode 0600), which is not there yet. It is used for nothing by this."""
+    from hyok.custody.file_root import create_file_root
+
+    created = create_file_root(file.absolute())
+    match output:
+        case OutputFormat.JSON:
+            print_document({"root_key": {"id": created.id, "file": str(file)}})
+        case OutputFormat.TEXT:
+            print_facts([("Root key", created.id), ("File", str(file))])
+
+
+@root.command(epilog=example("hyok root show"))
+@kms_option
+@configuration_option
+@output_option
+def show(kms: bool, output: OutputFormat) -> None:
+    """Show under which root key the storage is kept, and whether it is passing to another."""
+    from hyok.assembly.root_keys import opened_for_change
+
+    with opened_for_change(_settings(kms=kms)) as change:
+        _print_keeping(change.keeping(), change.counts(), output)
+
+
+@root.command(epilog=example("hyok root rewrap --to file:/etc/hyok/root-2.key"))
+@click.option("--to", metavar="REFERENCE", required=True, help="Where the new root key is: as root_key.source.")
+@kms_option
+@yes_option
+@configuration_option
+@output_option
+def rewrap(to: str, kms: bool, yes: bool, output: OutputFormat) -> None:
+    """Seal everything under a new root key, while servers go on serving.
+
+    It may be interrupted at any point and run again. Both root keys open the storage until `hyok root retire`.
+    """
+    from hyok.assembly.root_keys import open_successor, opened_for_change
+
+    successor = open_successor(_reference(to))
+    with opened_for_change(_settings(kms=kms)) as change:
+        keeping = change.keeping()
+        confirm(_what_rewrap_does(keeping, change.counts(), successor.id), yes=yes)
+        with click.progressbar(length=sum(change.counts().values()), label="Sealing anew", file=sys.stderr) as bar:
+            result = change.rewrap(successor, report=bar.update)
+        match output:
+            case OutputFormat.JSON:
+                print_document({"root_key": _document(change.keeping()), "resealed": result.resealed})
+            case OutputFormat.TEXT:
+                _print_keeping(change.keeping(), change.counts(), output)
+                _say_next_steps(to, keeping.root_key_id, kms=kms)
+        _refuse_unreadable(result)
+
+
+@root.command(epilog=example("hyok root retire --yes"))
+@click.option("--leave-unreadable", is_flag=True, help="Go on though some values open under neither root key.")
+@kms_option
+@yes_option
+@configuration_option
+@output_option
+def retire(leave_unreadable: bool, kms: bool, yes: bool, output: OutputFormat) -> None:
+    """Let the former root key open nothing any more, once everything is sealed under the new one.
+
+    First name the new one in the configuration and restart every server that uses the storage.
+    """
+    from hyok.assembly.root_keys import opened_for_change
+
+    with opened_for_change(_settings(kms=kms)) as change:
+        keeping = change.keeping()
+        if keeping.successor_id is not None:
+            confirm(
+                f"Root key {keeping.root_key_id} will not open the storage any more, only {keeping.successor_id} will. "
+                "A server that was started with the former cannot replace its workers then: restart it before. Backups "
+                "made until now still need the former: keep it as long as them",
+                yes=yes,
+            )
+        change.retire(leave_unreadable=leave_unreadable)
+        _print_keeping(change.keeping(), change.counts(), output)
+
+
+def _settings(*, kms: bool) -> SideSettings:
+    from hyok.assembly.root_keys import side_settings
+    from hyok.storage.schema import Side
+
+    return side_settings(read_configuration(), Side.KMS if kms else Side.HOLDER)
+
+
+def _reference(text: str) -> SecretReference:
+    from hyok.config.references import describe_reference, parse_secret_reference
+
+    try:
+        return parse_secret_reference(text, Path.cwd())
+    except ValueError as error:
+        raise click.UsageError(f"--to is a reference as in root_key.source, not {describe_reference(text)}") from error
+
+
+def _what_rewrap_does(keeping: Keeping, counts: dict[str, int], successor_id: str) -> str:
+    values = ", ".join(f"{count} in {table}" for table, count in counts.items())
+    goes_on = ""
+    if keeping.successor_id == successor_id:
+        goes_on = ". This was begun before and goes on"
+    elif keeping.successor_id is not None:
+        goes_on = f". This was begun for root key {keeping.successor_id}, which will open nothing any more"
+    return (
+        f"Everything secret in the storage ({values}) will be sealed anew under root key {successor_id}. Until `hyok "
+        f"root retire`, both {keeping.root_key_id} and {successor_id} open the storage. Servers go on "
+        f"meanwhile{goes_on}"
+    )
+
+
+def _say_next_steps(to: str, former_id: str, *, kms: bool) -> None:
+    section = "[kms.root_key]" if kms else "[root_key]"
+    say(
+        f'Next: set source = "{to}" in {section}, restart what serves from this storage, then run `hyok root retire'
+        f"{' --kms' if kms else ''}`. Root key {former_id} opens the storage until then, and its backups for ever."
+    )
+
+
+def _refuse_unreadable(result: Resealing) -> None:
+    if result.unreadable:
+        raise NotDoneError(
+            f"{len(result.unreadable)} sealed values open under neither root key and were left as they are; the first: "
+            f"{result.unreadable[0]}"
+        )
+
+
+def _print_keeping(keeping: Keeping, counts: dict[str, int], output: OutputFormat) -> None:
+    match output:
+        case OutputFormat.JSON:
+            print_document({"root_key": _document(keeping)})
+        case OutputFormat.TEXT:
+            facts = [("Storage", keeping.store_id), ("Root key", keeping.root_key_id)]
+            if keeping.successor_id is not None:
+                facts.append(("Passes to", keeping.successor_id))
+            facts.append(("Sealed values", ", ".join(f"{count} in {table}" for table, count in counts.items())))
+            print_facts(facts)
+
+
+def _document(keeping: Keeping) -> dict[str, object]:
+    return {"store_id": keeping.store_id, "id": keeping.root_key_id, "passes_to": keeping.successor_id}
