@@ -65,7 +65,7 @@ def create_credential(
     the key store has 20 active ones.
     """
     pair = _generate() if given is None else given
-    _check(pair)
+    check_pair(pair)
     now = clock.now()
     place = CredentialPlace(key_store, pair.access_key_id, is_active=True)
     with storage.transaction() as connection:
@@ -170,7 +170,8 @@ def _generate() -> CredentialPair:
     return CredentialPair(access_key_id, Secret(base64.b64encode(secrets.token_bytes(_GENERATED_SECRET_BYTES))))
 
 
-def _check(pair: CredentialPair) -> None:
+def check_pair(pair: CredentialPair) -> None:
+    """NotDoneError if these values cannot be a credential (XKS API, Authentication)."""
     access_key_id = pair.access_key_id
     if not (20 <= len(access_key_id) <= 30 and _ID_CHARACTERS.issuperset(access_key_id)):
         raise NotDoneError(

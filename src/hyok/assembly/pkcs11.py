@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from hyok.config.references import resolve_secret
 from hyok.config.settings import Pkcs11KeyManagerSettings, TokenNameSettings
 from hyok.errors import OperatorError
 from hyok.keymanagers.pkcs11.dialects import choose_dialect
+from hyok.keymanagers.pkcs11.library import CryptokiError
 from hyok.keymanagers.pkcs11.modules import Modules
 from hyok.keymanagers.pkcs11.opening import TokenAccess
 from hyok.keymanagers.pkcs11.setup import Pkcs11Setup
@@ -29,6 +31,25 @@ def pkcs11_setup(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules
         sessions=settings.sessions,
         queue_length=settings.queue_length,
     )
+
+
+def first_token(module: Path) -> str:
+    """Return the label of the token in the first slot of a library. OperatorError if there is none."""
+    opened = Modules().open(module)
+    opened.acquire()
+    try:
+        opened.enter()
+        try:
+            slots = opened.library.list_slots()
+            if not slots:
+                raise OperatorError(f"{module} has no token in any slot; is the HSM reachable?")
+            return opened.library.token_info(slots[0]).label
+        finally:
+            opened.leave()
+    except CryptokiError as error:
+        raise OperatorError(f"{module} does not show its tokens: {error}") from error
+    finally:
+        opened.release()
 
 
 def _token_name(manager: str, settings: TokenNameSettings) -> TokenName:

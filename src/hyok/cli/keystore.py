@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hyok.cli.import_sample import import_sample
 from hyok.cli.options import (
     OutputFormat,
     configuration_option,
@@ -60,6 +61,9 @@ predecessor_option = click.option(
 @click.group(short_help="Key stores at the proxy.")
 def keystore() -> None:
     """Key stores at the proxy: a path prefix each, with credentials and external keys of its own."""
+
+
+keystore.add_command(import_sample)
 
 
 @keystore.command(epilog=example("hyok keystore create main --region eu-central-1"))

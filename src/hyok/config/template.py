@@ -78,6 +78,21 @@ def kms_template(*, region: str, host: str, authorities: str | None) -> str:
     return _KMS.substitute(region=_quote(region), host=_quote(host), authorities=line)
 
 
+def pkcs11_section(name: str, *, module: str, token_label: str, pin: str, preset: str, iv: str | None) -> str:
+    """Return the section of an HSM, to be put behind what a file holds; `iv` only if it is not the preset's."""
+    lines = [
+        "",
+        f"[key_managers.{name}]",
+        'kind = "pkcs11"',
+        f"module = {_quote(module)}",
+        f"token = {{ label = {_quote(token_label)} }}",
+        f"pin = {_quote(pin)}",
+        f"preset = {_quote(preset)}",
+        *(() if iv is None else (f"iv = {_quote(iv)}",)),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _trust(authorities: str) -> str:
     return f"xks_authorities = {_quote(authorities)}    # who signed the certificate of the proxy"
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.machine import free_port
+from hyok.keymanagers.pkcs11.modules import Modules
 from tests.integration.outages.round_trips import RIGHT, round_trips
-from tests.integration.pkcs11.softhsm import PIN, SOFTHSM, SoftHsm
+from tests.integration.pkcs11.softhsm import PIN, SOFTHSM, SoftHsm, import_key
 from tests.integration.spec.running import HYOK, RunningProxy, hyok, running_proxy
 from tests.integration.spec.wire import eventually
 
@@ -44,11 +45,9 @@ def hsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
     directory = tmp_path_factory.mktemp("tokens")
     with pytest.MonkeyPatch.context() as environment:
         hsm = SoftHsm(directory, environment)
-        key = directory / "key"
-        key.write_bytes(os.urandom(32))
+        material = os.urandom(32)
         for label in ("north", "south"):
-            hsm.make_token(label)
-            hsm.import_key(label, KEY, key)
+            import_key(Modules().open(SOFTHSM), hsm.make_token(label), label=KEY, material=material)
         yield hsm
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,10 +23,12 @@ from hyok.keymanagers.pkcs11.library import Library, encode_bool, encode_ulong
 from hyok.keymanagers.pkcs11.modules import Module
 from hyok.keymanagers.pkcs11.opening import TokenAccess
 from hyok.keymanagers.pkcs11.slots import TokenName, TokenNameKind, find_token
+from hyok.keymanagers.pkcs11.structures import Attribute
 from hyok.secret import Secret
 
 SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")
 PIN = b"1234"
+_CKA_VALUE = 0x11
 
 
 class SoftHsm:
@@ -53,12 +56,6 @@ class SoftHsm:
         ]
         subprocess.run(command, check=True, capture_output=True)
         return TokenName(TokenNameKind.LABEL, label)
-
-    def import_key(self, token: str, label: str, file: Path) -> None:
-        """Put the 32 bytes of a file into a token as an AES key, with SoftHSM's own tool."""
-        key_id = label.encode().hex()
-        command = ["softhsm2-util", "--import", str(file), "--aes", "--token", token, "--pin", PIN.decode()]
-        subprocess.run([*command, "--label", label, "--id", key_id], check=True, capture_output=True)
 
     def directory_of(self, label: str) -> Path:
         """Return where the files of one token are."""
@@ -113,6 +110,29 @@ def make_foreign_key(
     }
     with logged_in(module, token) as (library, session):
         library.generate_key(session, CKM_AES_KEY_GEN, template)
+
+
+def import_key(module: Module, token: TokenName, *, label: str, material: bytes) -> None:
+    """Put a key's material into a token, for which hyok has no use. SoftHSM's own tool cuts it at a zero byte."""
+    template: dict[int, bytes] = {
+        AttributeType.CKA_CLASS: encode_ulong(CKO_SECRET_KEY),
+        AttributeType.CKA_KEY_TYPE: encode_ulong(CKK_AES),
+        AttributeType.CKA_TOKEN: encode_bool(True),
+        AttributeType.CKA_PRIVATE: encode_bool(True),
+        AttributeType.CKA_LABEL: label.encode(),
+        AttributeType.CKA_ENCRYPT: encode_bool(True),
+        AttributeType.CKA_DECRYPT: encode_bool(True),
+        _CKA_VALUE: material,
+    }
+    attributes = (Attribute * len(template))()
+    for attribute, (kind, value) in zip(attributes, template.items(), strict=True):
+        attribute.type, attribute.length = kind, len(value)
+        attribute.value = ctypes.cast(ctypes.c_char_p(value), ctypes.c_void_p)
+    with logged_in(module, token) as (library, session):
+        create_object = ctypes.CDLL(str(library.path)).C_CreateObject
+        handle = ctypes.c_ulong()
+        code = create_object(ctypes.c_ulong(session), attributes, ctypes.c_ulong(len(template)), ctypes.byref(handle))
+        assert code == 0, hex(code)
 
 
 def change_keys(module: Module, token: TokenName, *, label: str, attributes: Mapping[int, bytes]) -> None:

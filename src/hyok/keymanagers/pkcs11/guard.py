@@ -32,6 +32,7 @@ DOUBTS_ALLOWED: Final = 16
 Together they keep the price of a wrong tag near that of a good one, and bound what is answered wrongly should the token
 break without a word.
 """
+_LOOKS_AT_START: Final = 2
 FIRST_RETRY_SECONDS: Final = 0.25
 LONGEST_RETRY_SECONDS: Final = 4.0
 """Recovery is to take no longer than five seconds once the token is back."""
@@ -88,15 +89,30 @@ class TokenGuard:
         A device that is merely away is logged and tried again with each call: a proxy has to start without it. Where
         the library has other tokens, one that is not there is more likely a typo, unless `others_stand_in` for it.
         """
+        cause = self._try_to_connect(_Remedy.REOPEN)
+        for _ in range(_LOOKS_AT_START):
+            if not (isinstance(cause, TokenMissingError) and cause.others_are_there):
+                break
+            # SoftHSM overlooks a token whose files another process has locked, until it is initialised anew.
+            time.sleep(max(0.0, self._retry_at - time.monotonic()))
+            cause = self._try_to_connect(_Remedy.RESTART)
+        match cause:
+            case None:
+                return
+            case TokenRefusedError():
+                raise OperatorError(f"key manager {self._name}: {cause}") from cause
+            case TokenMissingError(others_are_there=True) if not others_stand_in:
+                raise OperatorError(f"key manager {self._name}: {cause}") from cause
+            case _:
+                _LOG.warning("key manager %s starts without its token: %s", self._name, cause)
+
+    def _try_to_connect(self, remedy: _Remedy) -> BaseException | None:
+        """Open the token; return what kept it from it."""
         try:
-            self._recover(None, _Remedy.REOPEN)
+            self._recover(None, remedy)
         except KeyManagerError as error:
-            cause = error.__cause__
-            if isinstance(cause, TokenRefusedError) or (
-                isinstance(cause, TokenMissingError) and cause.others_are_there and not others_stand_in
-            ):
-                raise OperatorError(f"key manager {self._name}: {cause}") from error
-            _LOG.warning("key manager %s starts without its token: %s", self._name, cause)
+            return error.__cause__
+        return None
 
     def perform(self, seat: Seat, action: Callable[[CipherSession, OpenToken, *Ts], T], *arguments: *Ts) -> T:
         """Run `action(session, token, *arguments)`; once more after a recovery. Raises KeyManagerError only."""
