@@ -16,8 +16,9 @@ INNER_REFUSED = (
     "corrupted, missing, or otherwise invalid."
 )
 NO_SUCH_KEY = (
-    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not "
-    "allowed to access."
+    "User: arn:aws:iam::999999999999:root is not authorized to perform: kms:Decrypt on the resource associated with "
+    "this ciphertext because the resource does not exist in this Region, no resource-based policies allow access, or a "
+    "resource-based policy explicitly denies access"
 )
 
 

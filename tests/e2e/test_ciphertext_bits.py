@@ -21,15 +21,15 @@ CONTEXTS = {
 }
 LARGEST = size(usual=1, nightly=4096)
 NO_SUCH_KEY = (
-    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not "
-    "allowed to access."
+    "User: arn:aws:iam::123456789012:user/test is not authorized to perform: kms:{} on the resource associated with "
+    "this ciphertext because the resource does not exist in this Region, no resource-based policies allow access, or a "
+    "resource-based policy explicitly denies access"
 )
 PROXY_REFUSES = (
     "The external key store proxy rejected the request because the specified ciphertext or encryption context is "
     "corrupted, missing, or otherwise invalid."
 )
 INVALID = ("InvalidCiphertextException", None, 400)
-UNKNOWN = ("AccessDeniedException", NO_SUCH_KEY, 400)
 REFUSED = ("KMSInvalidStateException", PROXY_REFUSES, 400)
 
 
@@ -43,14 +43,15 @@ def keys(hyok_dev: DevServer, kms: Any) -> dict[str, str]:
     return {"external": hyok_dev.key_arn, "ordinary": kms.create_key()["KeyMetadata"]["Arn"]}
 
 
-def noticed(blob: bytes, position: int) -> set[tuple[str, str | None, int]]:
+def noticed(blob: bytes, position: int, action: str) -> set[tuple[str, str | None, int]]:
     """What may come of a flipped bit in a byte, as docs/ciphertext-blob.md says."""
+    unknown = ("AccessDeniedException", NO_SUCH_KEY.format(action), 400)
     if position < 2 or 23 <= position < 27:  # format and kind; backing key
         return {INVALID}
     if position < 7:  # account: five bytes hold more than twelve digits
-        return {UNKNOWN, INVALID} if position == 2 else {UNKNOWN}
+        return {unknown, INVALID} if position == 2 else {unknown}
     if position < 23:
-        return {UNKNOWN}
+        return {unknown}
     if blob[1] == 1:
         return {INVALID}
     return {INVALID} if position in lengths(blob) else {REFUSED}
@@ -94,7 +95,7 @@ def test_no_bit_can_be_flipped_on_the_way_into_reencrypt(
 def refuse_every_flip(hyok_dev: DevServer, operation: str, blob: bytes, request: dict[str, Any]) -> None:
     with kms_wire(hyok_dev) as wire:
         for position in range(len(blob)):
-            allowed = noticed(blob, position)
+            allowed = noticed(blob, position, {"ReEncrypt": "ReEncryptFrom"}.get(operation, operation))
             for bit in range(8):
                 altered = bytearray(blob)
                 altered[position] ^= 1 << bit

@@ -104,8 +104,9 @@ class Authorization:
         encryption_context: Mapping[str, str] | None = None,
         grant: Grant | None = None,
         is_same_key: bool | None = None,
+        is_of_ciphertext: bool = False,
     ) -> None:
-        """Return if the caller may do this with the key."""
+        """Return if the caller may do this with the key, which a ciphertext alone may have led to."""
         weighed = self._recall(call, key, action)
         if weighed is not None and weighed.verdict is Verdict.ALLOWED:
             return
@@ -123,7 +124,7 @@ class Authorization:
         )
         weighed = weighed or self._weigh(use, key)
         if not self._is_allowed(use, weighed):
-            raise _refusal(call, action, key.arn, weighed.verdict)
+            raise _refusal_of_key(call, action, key, weighed.verdict, is_of_ciphertext=is_of_ciphertext)
 
     def require_for_operation(self, call: Call, request: Input) -> None:
         """Return if the caller may do what the operation does to no key in particular."""
@@ -155,7 +156,7 @@ class Authorization:
         weighed = self._weigh(use, key)
         is_denied = weighed.verdict in (Verdict.DENIED_BY_KEY_POLICY, Verdict.DENIED_BY_IDENTITY_POLICY)
         if is_denied or not (weighed.verdict is Verdict.ALLOWED or may_retire(grant, call.principal_arn)):
-            raise _refusal(call, "RetireGrant", key.arn, weighed.verdict)
+            raise _refusal_of_key(call, "RetireGrant", key, weighed.verdict)
 
     def require_not_locked_out(self, call: Call, key: KmsKey, policy: str) -> None:
         """Refuse a policy under which the caller could not put another one. AwsError MalformedPolicyDocument….
@@ -224,6 +225,17 @@ def _decide_by_identity(use: Use, resource: str) -> Outcome:
 
 def _has_conditions(identity: Identity) -> bool:
     return identity.policies is not None and bool(identity.policies.policies.inputs.keys)
+
+
+def _refusal_of_key(
+    call: Call, action: str, key: KmsKey, verdict: Verdict, *, is_of_ciphertext: bool = False
+) -> AwsError:
+    is_left_open = verdict in (Verdict.NOT_IN_KEY_POLICY, Verdict.DENIED_BY_KEY_POLICY)
+    if key.account != call.account and is_left_open:
+        return errors.out_of_reach(call.principal_arn, action, is_of_ciphertext=is_of_ciphertext)
+    if is_of_ciphertext:
+        return errors.not_authorized_for_ciphertext(call.principal_arn, action, verdict.value.format(action=action))
+    return _refusal(call, action, key.arn, verdict)
 
 
 def _refusal(call: Call, action: str, resource: str, verdict: Verdict) -> AwsError:

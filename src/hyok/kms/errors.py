@@ -12,6 +12,12 @@ from hyok.kms.values import KmsKey
 
 ACCESS_DENIED: Final = "AccessDeniedException"
 
+_OF_CIPHERTEXT: Final = "the resource associated with this ciphertext"
+_OUT_OF_REACH: Final = (
+    "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based "
+    "policy explicitly denies access"
+)
+
 
 def validation(message: str) -> AwsError:
     """Refuse input that the service model cannot describe as wrong."""
@@ -69,9 +75,22 @@ def access_denied(message: str) -> AwsError:
 
 def not_authorized(principal_arn: str, action: str, resource: str, reason: str) -> AwsError:
     """[R] Policies do not allow it; `reason` says which. `action` is without its prefix `kms:`."""
-    return access_denied(
-        f"User: {principal_arn} is not authorized to perform: kms:{action} on resource: {resource} {reason}"
-    )
+    return _not_authorized(principal_arn, action, f"resource: {resource}", reason)
+
+
+def not_authorized_for_ciphertext(principal_arn: str, action: str, reason: str) -> AwsError:
+    """[R] As `not_authorized`, for the key that a ciphertext led to without a key named beside it."""
+    return _not_authorized(principal_arn, action, _OF_CIPHERTEXT, reason)
+
+
+def out_of_reach(principal_arn: str, action: str, *, is_of_ciphertext: bool) -> AwsError:
+    """[R] The key is another account's and not for the caller, or it is not there: AWS does not tell which."""
+    resource = _OF_CIPHERTEXT if is_of_ciphertext else "this resource"
+    return _not_authorized(principal_arn, action, resource, _OUT_OF_REACH)
+
+
+def _not_authorized(principal_arn: str, action: str, resource: str, reason: str) -> AwsError:
+    return access_denied(f"User: {principal_arn} is not authorized to perform: kms:{action} on {resource} {reason}")
 
 
 def limit_exceeded(message: str) -> AwsError:
@@ -122,14 +141,6 @@ def key_not_pending_deletion(key_arn: str) -> AwsError:
 def invalid_ciphertext() -> AwsError:
     """[R] The ciphertext or its encryption context is not what KMS once gave; AWS sends no message."""
     return AwsError("InvalidCiphertextException", None)
-
-
-def ciphertext_of_unknown_key() -> AwsError:
-    """The ciphertext names a key that is not here. Clients match `does not exist`."""
-    return access_denied(
-        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, "
-        "or you are not allowed to access."
-    )
 
 
 def incorrect_key() -> AwsError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hyok.awsjson.errors import AwsError
 from hyok.kms import errors
 from hyok.kms.authorization import Authorization
 from hyok.kms.call import Call
@@ -54,11 +53,11 @@ class KeyAccess:
         """Return a key by key id or ARN. The caller has not been admitted to it yet."""
         return self._keys.find_by_id(call, name)
 
-    def look_up_named_in_blob(self, call: Call, *, account: str, key_id: str) -> KmsKey:
+    def look_up_named_in_blob(self, call: Call, *, action: str, account: str, key_id: str) -> KmsKey:
         """Return the key that a ciphertext blob names. The caller has not been admitted to it yet."""
         key = self._keys.find_named_in_blob(call, account=account, key_id=key_id)
         if key is None:
-            raise errors.ciphertext_of_unknown_key()
+            raise errors.out_of_reach(call.principal_arn, action, is_of_ciphertext=True)
         return key
 
     def admit(
@@ -72,6 +71,7 @@ class KeyAccess:
         encryption_context: Mapping[str, str] | None = None,
         grant: Grant | None = None,
         is_same_key: bool | None = None,
+        is_of_ciphertext: bool = False,
     ) -> None:
         """Return if the caller may do this with a key; the action is the operation if none is given. AwsError."""
         tokens: list[str] | None = request.get("GrantTokens")
@@ -86,6 +86,7 @@ class KeyAccess:
             encryption_context=encryption_context,
             grant=grant,
             is_same_key=is_same_key,
+            is_of_ciphertext=is_of_ciphertext,
         )
 
     def admit_by_blob(
@@ -99,21 +100,17 @@ class KeyAccess:
         encryption_context: Mapping[str, str] | None,
         is_same_key: bool | None = None,
     ) -> None:
-        """As `admit`, for a key that a ciphertext led to: of another account's not even its ARN is told. AwsError."""
-        try:
-            self.admit(
-                call,
-                request,
-                key,
-                action=action,
-                key_name=key_name or key.arn,
-                encryption_context=encryption_context,
-                is_same_key=is_same_key,
-            )
-        except AwsError as error:
-            if key_name is None and key.account != call.account and error.code == errors.ACCESS_DENIED:
-                raise errors.ciphertext_of_unknown_key() from error
-            raise
+        """As `admit`, for a key that a ciphertext led to, with its name in the request or without. AwsError."""
+        self.admit(
+            call,
+            request,
+            key,
+            action=action,
+            key_name=key_name or key.arn,
+            encryption_context=encryption_context,
+            is_same_key=is_same_key,
+            is_of_ciphertext=key_name is None,
+        )
 
     def admit_to_retirement(self, call: Call, request: Input, key: KmsKey, grant: Grant) -> None:
         """Return if the caller may retire a grant. AwsError."""

@@ -50,8 +50,7 @@ def refuse_name(call: Call, text: str, *, allow_alias: bool) -> AwsError:
     if region != call.region:
         return errors.invalid_arn(region)
     if account != call.account:
-        reason = f"because no resource-based policy allows the kms:{call.operation} action"
-        return errors.not_authorized(call.principal_arn, call.operation, text, reason)
+        return errors.out_of_reach(call.principal_arn, call.operation, is_of_ciphertext=False)
     return _refuse_local_name(call, resource.removeprefix("key/"), text, allow_alias=allow_alias)
 
 

@@ -19,6 +19,7 @@ STRANGER = f"arn:aws:iam::{OTHER_ACCOUNT}:user/stranger"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 OTHER_ROOT = f"arn:aws:iam::{OTHER_ACCOUNT}:root"
 
+OF_CIPHERTEXT = "the resource associated with this ciphertext"
 NO_RESOURCE_POLICY = "because no resource-based policy allows the kms:{} action"
 NO_IDENTITY_POLICY = "because no identity-based policy allows the kms:{} action"
 DENIED_BY_RESOURCE = "with an explicit deny in a resource-based policy"
@@ -74,6 +75,15 @@ def access_denied(principal: str, action: str, resource: str, reason: str) -> st
     return (
         f"AccessDeniedException: User: {principal} is not authorized to perform: kms:{action} on resource: {resource} "
         + reason.format(action)
+    )
+
+
+def out_of_reach(principal: str, action: str, resource: str = "this resource") -> str:
+    """What a stranger is told of a key that is not for it, or not there."""
+    return (
+        f"AccessDeniedException: User: {principal} is not authorized to perform: kms:{action} on {resource} because "
+        "the resource does not exist in this Region, no resource-based policies allow access, or a resource-based "
+        "policy explicitly denies access"
     )
 
 
@@ -162,9 +172,9 @@ def test_a_key_of_another_account_needs_both_sides(kms: RunningKms, make_key: Ca
     assert encrypt(kms, arn, kms.callers.add(STRANGER, allow("Encrypt"))) == ""
     assert encrypt(kms, arn, kms.callers.add(STRANGER)) == access_denied(STRANGER, "Encrypt", arn, NO_IDENTITY_POLICY)
     arn = make_key(DELEGATION)
-    assert encrypt(kms, arn, kms.callers.add(STRANGER, allow("Encrypt"))) == access_denied(
-        STRANGER, "Encrypt", arn, NO_RESOURCE_POLICY
-    )
+    assert encrypt(kms, arn, kms.callers.add(STRANGER, allow("Encrypt"))) == out_of_reach(STRANGER, "Encrypt")
+    arn = make_key(DELEGATION, deny("Encrypt", **to(STRANGER)))
+    assert encrypt(kms, arn, kms.callers.add(STRANGER, allow("Encrypt"))) == out_of_reach(STRANGER, "Encrypt")
 
 
 def test_even_a_named_stranger_needs_rights_at_home(kms: RunningKms, make_key: Callable[..., str]) -> None:
@@ -181,9 +191,7 @@ def test_what_aws_keeps_within_an_account_is_refused_to_strangers_whatever_polic
     stranger = kms.callers.add(STRANGER, allow("*"))
     assert refusal(kms, "DescribeKey", arn, caller=stranger) == ""
     for operation in ("DisableKey", "GetKeyPolicy", "ListKeyRotations", "ListResourceTags"):
-        assert refusal(kms, operation, arn, caller=stranger) == access_denied(
-            STRANGER, operation, arn, NO_RESOURCE_POLICY
-        )
+        assert refusal(kms, operation, arn, caller=stranger) == out_of_reach(STRANGER, operation)
 
 
 def test_a_ciphertext_tells_strangers_nothing_of_its_key(kms: RunningKms, make_key: Callable[..., str]) -> None:
@@ -191,11 +199,29 @@ def test_a_ciphertext_tells_strangers_nothing_of_its_key(kms: RunningKms, make_k
     blob = kms.call("Encrypt", {"KeyId": arn, "Plaintext": b"shared"})["CiphertextBlob"]
     friend, stranger = kms.callers.add(STRANGER, allow("Decrypt")), kms.callers.add(f"{STRANGER}2")
     assert kms.call("Decrypt", {"CiphertextBlob": blob}, caller=friend)["Plaintext"] == b"shared"
-    with pytest.raises(AwsError, match="AccessDeniedException: The ciphertext refers to a customer master key that"):
-        kms.call("Decrypt", {"CiphertextBlob": blob}, caller=stranger)
+    assert decrypt(kms, blob, stranger) == (
+        f"AccessDeniedException: User: {STRANGER}2 is not authorized to perform: kms:Decrypt on {OF_CIPHERTEXT} "
+        "because no identity-based policy allows the kms:Decrypt action"
+    )
+    blob = kms.call("Encrypt", {"KeyId": kms.create_key(), "Plaintext": b"not shared"})["CiphertextBlob"]
+    assert decrypt(kms, blob, stranger) == out_of_reach(f"{STRANGER}2", "Decrypt", OF_CIPHERTEXT)
+
+
+def test_a_ciphertext_tells_its_own_account_nothing_but_which_policy_is_missing(kms: RunningKms) -> None:
+    arn = kms.create_key()
+    blob = kms.call("Encrypt", {"KeyId": arn, "Plaintext": b"x"})["CiphertextBlob"]
     alice = kms.callers.add(ALICE)
-    with pytest.raises(AwsError, match=f"User: {ALICE} is not authorized to perform: kms:Decrypt on resource: {arn}"):
-        kms.call("Decrypt", {"CiphertextBlob": blob}, caller=alice)
+    assert decrypt(kms, blob, alice) == (
+        f"AccessDeniedException: User: {ALICE} is not authorized to perform: kms:Decrypt on {OF_CIPHERTEXT} because no "
+        "identity-based policy allows the kms:Decrypt action"
+    )
+    assert decrypt(kms, blob, alice, KeyId=arn) == access_denied(ALICE, "Decrypt", arn, NO_IDENTITY_POLICY)
+
+
+def decrypt(kms: RunningKms, blob: bytes, caller: str, **request: object) -> str:
+    with pytest.raises(AwsError) as raised:
+        kms.call("Decrypt", {"CiphertextBlob": blob, **request}, caller=caller)
+    return str(raised.value)
 
 
 def test_a_stranger_cannot_tell_a_key_that_is_there_from_one_that_is_not(kms: RunningKms) -> None:
@@ -214,7 +240,7 @@ def test_a_stranger_cannot_tell_a_key_that_is_there_from_one_that_is_not(kms: Ru
         ("PutKeyPolicy", {"Policy": policy(DELEGATION)}),
     ):
         said = [refusal(kms, operation, arn, caller=stranger, **request) for arn in (present, absent)]
-        assert said == [access_denied(STRANGER, operation, arn, NO_RESOURCE_POLICY) for arn in (present, absent)]
+        assert said == [out_of_reach(STRANGER, operation)] * 2
 
 
 # Actions on no key, and on several
@@ -266,9 +292,9 @@ def test_reencrypt_needs_both_of_its_rights(kms: RunningKms) -> None:
     source, destination = kms.create_key(), kms.create_key()
     blob = kms.call("Encrypt", {"KeyId": source, "Plaintext": b"x"})["CiphertextBlob"]
     request = {"CiphertextBlob": blob, "DestinationKeyId": destination}
-    for action, missing in (("ReEncryptTo", source), ("ReEncryptFrom", destination)):
+    for action, missing in (("ReEncryptTo", OF_CIPHERTEXT), ("ReEncryptFrom", f"resource: {destination}")):
         caller = kms.callers.add(ALICE, allow(action))
-        with pytest.raises(AwsError, match=f"on resource: {missing} because no identity-based policy"):
+        with pytest.raises(AwsError, match=f"on {missing} because no identity-based policy"):
             kms.call("ReEncrypt", request, caller=caller)
     kms.call("ReEncrypt", request, caller=kms.callers.add(ALICE, allow("ReEncrypt*")))
 

@@ -57,6 +57,7 @@ def test_management_takes_no_alias(name: str) -> None:
 def test_a_key_of_another_account_is_denied_whether_it_exists_or_not() -> None:
     arn = f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:key/{KEY_ID}"
     assert str(refuse_name(a_call("Encrypt"), arn, allow_alias=True)) == (
-        f"AccessDeniedException: User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: kms:Encrypt on "
-        f"resource: {arn} because no resource-based policy allows the kms:Encrypt action"
+        f"AccessDeniedException: User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: kms:Encrypt on this "
+        "resource because the resource does not exist in this Region, no resource-based policies allow access, or a "
+        "resource-based policy explicitly denies access"
     )

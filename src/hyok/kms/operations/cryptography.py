@@ -63,7 +63,7 @@ class Cryptography:
         """Decrypt: the blob names its key, `KeyId` only confirms it."""
         refuse_recipient(request)
         context = canonical_context(request.get("EncryptionContext"))
-        source = self._find_source(call, request, "KeyId")
+        source = self._find_source(call, request, "KeyId", action="Decrypt")
         self._access.admit_by_blob(
             call,
             request,
@@ -88,7 +88,7 @@ class Cryptography:
         """ReEncrypt: from one key and context to another; the plaintext does not leave KMS."""
         source_context = canonical_context(request.get("SourceEncryptionContext"))
         destination_context = canonical_context(request.get("DestinationEncryptionContext"))
-        source = self._find_source(call, request, "SourceKeyId")
+        source = self._find_source(call, request, "SourceKeyId", action="ReEncryptFrom")
         destination = self._access.look_up(call, request["DestinationKeyId"])
         self._admit_to_both(call, request, source.key, destination)
         _require_symmetric(request.get("SourceEncryptionAlgorithm"))
@@ -132,7 +132,7 @@ class Cryptography:
             is_same_key=is_same_key,
         )
 
-    def _find_source(self, call: Call, request: Input, key_member: str) -> _Source:
+    def _find_source(self, call: Call, request: Input, key_member: str, *, action: str) -> _Source:
         """Find the key to decrypt with: the one the blob names, which must be the one the caller named, if any."""
         name: str | None = request.get(key_member)
         ciphertext: bytes | None = request.get("CiphertextBlob")
@@ -149,7 +149,8 @@ class Cryptography:
             raise errors.invalid_ciphertext() from error
         if named is not None and named.key_id != blob.key_id:
             raise errors.incorrect_key()
-        return _Source(self._access.look_up_named_in_blob(call, account=blob.account, key_id=blob.key_id), blob)
+        key = self._access.look_up_named_in_blob(call, action=action, account=blob.account, key_id=blob.key_id)
+        return _Source(key, blob)
 
 
 def refuse_recipient(request: Input) -> None:
