@@ -8,6 +8,7 @@ from pathlib import Path
 from hyok.config.references import resolve_secret
 from hyok.config.settings import Pkcs11KeyManagerSettings, TokenNameSettings
 from hyok.errors import OperatorError
+from hyok.keymanagers.pkcs11.apart import apart
 from hyok.keymanagers.pkcs11.dialects import choose_dialect
 from hyok.keymanagers.pkcs11.library import CryptokiError
 from hyok.keymanagers.pkcs11.modules import Modules
@@ -33,6 +34,7 @@ def pkcs11_setup(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules
     )
 
 
+@apart
 def first_token(module: Path) -> str:
     """Return the label of the token in the first slot of a library. OperatorError if there is none."""
     opened = Modules().open(module)

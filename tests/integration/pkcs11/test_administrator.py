@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import trustme
 
 from hyok.errors import NotDoneError, OperatorError
 from hyok.keymanagers.errors import KeyManagerError
@@ -15,9 +16,13 @@ from hyok.keymanagers.pkcs11.administrator import Pkcs11KeyAdministrator
 from hyok.keymanagers.pkcs11.constants import AttributeType, ReturnCode
 from hyok.keymanagers.pkcs11.keys import find_key_objects
 from hyok.keymanagers.pkcs11.library import encode_bool
+from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
 from hyok.keymanagers.pkcs11.modules import Module, Modules
 from hyok.keymanagers.pkcs11.setup import Pkcs11Setup
 from hyok.keymanagers.pkcs11.slots import TokenName, TokenNameKind
+from hyok.secret import Secret
+from hyok.transport.pem import PemSource
+from hyok.transport.tls import client_context
 from tests.integration.pkcs11.managers import open_manager, seal, soon
 from tests.integration.pkcs11.softhsm import access, logged_in, make_foreign_key
 from tests.integration.pkcs11.vendor_module import Function, Setting, VendorModule
@@ -45,6 +50,17 @@ def test_a_new_key_is_what_its_operator_asked_for(administrator: Pkcs11KeyAdmini
     assert made == ManagedKey("payroll", BOTH, True, 1, 1, 1_800_000_000.0)
     assert administrator.show_key("payroll") == made
     assert administrator.list_keys() == (made,)
+
+
+def test_tls_in_the_same_thread_does_not_suffer_from_what_openssl_was_told(
+    administrator: Pkcs11KeyAdministrator, module: Module, token: TokenName
+) -> None:
+    # SoftHSM leaves an error in OpenSSL's queue of the thread it is called in, which `ssl` takes for its own.
+    administrator.list_keys()
+    manager = Pkcs11KeyManager(Pkcs11Setup("hsm", module, access(token)))
+    manager.connect()
+    client_context(PemSource("authority", Secret(trustme.CA().cert_pem.bytes())), None)
+    asyncio.run(manager.aclose())
 
 
 def test_a_new_key_never_leaves_the_token(

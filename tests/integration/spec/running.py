@@ -71,12 +71,14 @@ class RunningProxy(NamedTuple):
         return (self.directory / "proxy.log").read_text()
 
     def records(self) -> list[dict[str, Any]]:
-        """Return all audit records, file by file."""
-        return [
-            json.loads(line)
-            for file in sorted((self.directory / "audit").iterdir())
+        """Return the audit records of all requests, the earliest first."""
+        lines = [
+            line
+            for file in (self.directory / "audit").glob("proxy-*/*.jsonl")
             for line in file.read_bytes().splitlines()
         ]
+        records = [record for record in map(json.loads, lines) if record.get("event") == "xks_request"]
+        return sorted(records, key=lambda record: str(record["time"]))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from hyok.clock import Clock
 from hyok.errors import NotDoneError
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyUsage, ManagedKey
+from hyok.keymanagers.pkcs11.apart import apart
 from hyok.keymanagers.pkcs11.constants import (
     AES_256_BYTES,
     CKK_AES,
@@ -55,6 +56,7 @@ class Pkcs11KeyAdministrator:
         self._setup = setup
         self._clock = clock
 
+    @apart
     def create_key(self, key_id: str, usages: frozenset[KeyUsage]) -> ManagedKey:
         """Create an AES-256 key that cannot leave the token. NotDoneError if the id is taken or no label."""
         name = _parse(key_id)
@@ -70,6 +72,7 @@ class Pkcs11KeyAdministrator:
             self._generate(library, session, name, number=1, usages=usages, allowed=usages)
             return _describe(_get(library, session, key_id))
 
+    @apart
     def rotate_key(self, key_id: str) -> ManagedKey:
         """Add a version under the same label, which encrypts from now on; older ones decrypt on."""
         with self._opened() as (library, session):
@@ -84,6 +87,7 @@ class Pkcs11KeyAdministrator:
             self._generate(library, session, found.name, number=number, usages=active.usages, allowed=active.allowed)
             return _describe(_get(library, session, key_id))
 
+    @apart
     def enable_key(self, key_id: str) -> ManagedKey:
         """Give every version its usages back; nothing changes if it has them."""
         with self._opened() as (library, session):
@@ -97,6 +101,7 @@ class Pkcs11KeyAdministrator:
                 )
             return _describe(found)
 
+    @apart
     def disable_key(self, key_id: str) -> ManagedKey:
         """Have the token refuse every version; nothing changes if it does already."""
         with self._opened() as (library, session):
@@ -118,11 +123,13 @@ class Pkcs11KeyAdministrator:
                 )
             return _describe(found)
 
+    @apart
     def show_key(self, key_id: str) -> ManagedKey:
         """Return one key. NotDoneError if there is none of that id."""
         with self._opened() as (library, session):
             return _describe(_get(library, session, key_id))
 
+    @apart
     def list_keys(self) -> tuple[ManagedKey, ...]:
         """Return all AES-256 keys, also those made by others, sorted by id."""
         by_id: dict[str, list[KeyObject]] = {}
@@ -132,6 +139,7 @@ class Pkcs11KeyAdministrator:
                     by_id.setdefault(key_id_of(each), []).append(each)
         return tuple(_describe(_found(key_id, objects)) for key_id, objects in sorted(by_id.items()))
 
+    @apart
     def find_faults(self) -> tuple[str, ...]:
         """Open the token as a proxy would; what does not work, in sentences. OperatorError if there is no library."""
         try:

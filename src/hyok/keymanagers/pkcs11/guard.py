@@ -16,6 +16,7 @@ from typing import Final, TypeVar, TypeVarTuple
 
 from hyok.errors import HyokError, OperatorError
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
+from hyok.keymanagers.pkcs11.apart import apart
 from hyok.keymanagers.pkcs11.cipher import CipherSession
 from hyok.keymanagers.pkcs11.errors import KeyVanishedError, TokenMissingError, TokenRefusedError
 from hyok.keymanagers.pkcs11.library import CryptokiError, TokenInfo
@@ -83,6 +84,7 @@ class TokenGuard:
         """What the token said of itself when it was last opened."""
         return self._info
 
+    @apart
     def connect(self, *, others_stand_in: bool = False) -> None:
         """Open the token now. OperatorError for what an operator must put right.
 
