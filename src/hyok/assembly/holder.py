@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Final, NamedTuple
 
 from hyok.assembly.key_managers import KeyManagerAccess, administer_key_managers, open_key_managers
-from hyok.assembly.sides import open_side
+from hyok.assembly.sides import anchor_storage, open_side
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration, HolderSettings
 from hyok.custody.following import SuccessionFollower
@@ -48,7 +48,9 @@ def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holde
     """Open the holder's storage, and its safe with a key that was handed over; the root key is not touched."""
     settings = configuration.require_holder()
     with closing(open_storage(str(settings.storage.url), Side.HOLDER)) as storage:
-        yield _holder(settings, storage, inherit_safe(storage, key))
+        safe = inherit_safe(storage, key)
+        anchor_storage(storage, safe, settings.storage)
+        yield _holder(settings, storage, safe)
 
 
 def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:

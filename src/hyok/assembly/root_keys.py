@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, NamedTuple
 
-from hyok.assembly.sides import open_root_key
+from hyok.assembly.sides import anchor_storage, open_root_key, renew_anchor
 from hyok.clock import SystemClock
 from hyok.config.configuration import Configuration
 from hyok.config.references import SecretReference
@@ -55,8 +55,10 @@ def side_settings(configuration: Configuration, side: Side) -> SideSettings:
 class RootKeyChange:
     """One side's storage, and the root key that the configuration names for it."""
 
-    def __init__(self, storage: Storage, root: RootKey) -> None:
+    def __init__(self, storage: Storage, root: RootKey, settings: StorageSettings) -> None:
+        """OperatorError if the storage is an older copy than its anchor knows."""
         self._storage = storage
+        self._settings = settings
         self._root = root
         self._columns = sealed_columns(storage.side)
 
@@ -79,6 +81,7 @@ class RootKeyChange:
         pause_seconds: float = SERVERS_HEAR_WITHIN_SECONDS,
     ) -> Resealing:
         """Let `successor` open the storage, too, and seal under it whatever is not sealed so yet."""
+        anchor_storage(self._storage, open_safe(self._storage, self._root), self._settings)
         key = begin(self._storage, SystemClock(), root=self._root, successor=successor)
         time.sleep(pause_seconds)  # until running servers can open what is sealed from now on
         return reseal(self._storage, Safe(key.store_id, key.keks), self._columns, report=report)
@@ -89,12 +92,14 @@ class RootKeyChange:
         NotDoneError if the configuration's root is the former one, or something opens under neither root.
         """
         safe = open_safe(self._storage, self._root)
+        anchor_storage(self._storage, safe, self._settings)
         unreadable = reseal(self._storage, safe, self._columns).unreadable
         if unreadable and not leave_unreadable:
             raise NotDoneError(
                 f"{len(unreadable)} sealed values open under neither root key; the first: {unreadable[0]}; nothing was "
                 "retired. To go on without them, add --leave-unreadable"
             )
+        renew_anchor(self._storage, safe, self._settings)
         retired = finish(self._storage, root=self._root)
         asyncio.run(self._storage.empty_log())  # the old key-encryption key is in no file then
         return retired
@@ -105,7 +110,7 @@ def opened_for_change(settings: SideSettings) -> Iterator[RootKeyChange]:
     """Open one side's storage for the length of the block."""
     root = open_root_key(settings.root_key.source)
     with closing(open_storage(str(settings.storage.url), settings.side)) as storage:
-        yield RootKeyChange(storage, root)
+        yield RootKeyChange(storage, root, settings.storage)
 
 
 def open_successor(source: SecretReference) -> RootKey:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
 from hyok.config.settings import RootKeySettings, StorageSettings
+from hyok.custody.anchor import Anchor
 from hyok.custody.file_root import open_file_root, parse_root_key
 from hyok.custody.root_key import LocalRootKey, RootKey
 from hyok.custody.safe import Safe, SafeKey, open_safe, unlock_safe
+from hyok.storage.changes import current_position
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.schema import Side
 
@@ -28,7 +30,9 @@ def unlock_side(storage: StorageSettings, root_key: RootKeySettings, side: Side)
     """Return what opens one side's safe, for heirs that open the storage themselves; nothing stays open."""
     root = open_root_key(root_key.source)
     with closing(open_storage(str(storage.url), side)) as opened:
-        return unlock_safe(opened, root)
+        key = unlock_safe(opened, root)
+        anchor_storage(opened, Safe(key.store_id, key.keks), storage)
+        return key
 
 
 @contextmanager
@@ -37,4 +41,27 @@ def open_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -
     # The root key first: without one, no storage is created or migrated.
     root = open_root_key(root_key.source)
     with closing(open_storage(str(storage.url), side)) as opened:
-        yield opened, open_safe(opened, root)
+        safe = open_safe(opened, root)
+        anchor_storage(opened, safe, storage)
+        yield opened, safe
+
+
+def anchor_storage(storage: Storage, safe: Safe, settings: StorageSettings) -> None:
+    """Compare an open storage with its anchor, if it has one, and keep that up from now on.
+
+    OperatorError if the storage is an older copy, or the anchor is not there or not its own.
+    """
+    if settings.anchor is None:
+        return
+    anchor = Anchor(settings.anchor, safe)
+    with storage.reading() as connection:
+        position = current_position(connection)
+    anchor.check(position, location=storage.location)
+    storage.note_changes(anchor.advance)
+
+
+def renew_anchor(storage: Storage, safe: Safe, settings: StorageSettings) -> None:
+    """Let a storage's anchor, if it has one, say what the storage says: seal it anew, or accept an older copy."""
+    if settings.anchor is not None:
+        with storage.reading() as connection:
+            Anchor(settings.anchor, safe).reset(current_position(connection))

@@ -27,7 +27,19 @@ INTERRUPTED: Final = 130
 
 TRACEBACK_VARIABLE: Final = "HYOK_TRACEBACK"
 
-COMMANDS: Final = ("dev", "init", "proxy", "kms", "keystore", "credential", "key", "principal", "root", "config")
+COMMANDS: Final = (
+    "dev",
+    "init",
+    "proxy",
+    "kms",
+    "keystore",
+    "credential",
+    "key",
+    "principal",
+    "root",
+    "anchor",
+    "config",
+)
 """Each is the command of the same name in the module of the same name beside this file."""
 
 

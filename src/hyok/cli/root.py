@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hyok.cli.options import OutputFormat, configuration_option, example, output_option, read_configuration, yes_option
+from hyok.cli.options import OutputFormat, configuration_option, example, output_option, yes_option
 from hyok.cli.output import confirm, print_document, print_facts, say
+from hyok.cli.sides import chosen_side, kms_option
 from hyok.errors import NotDoneError
 
 if TYPE_CHECKING:
-    from hyok.assembly.root_keys import SideSettings
     from hyok.config.references import SecretReference
     from hyok.custody.rewrapping import Keeping, Resealing
-
-kms_option = click.option("--kms", is_flag=True, help="The KMS's side; the holder's if left out.")
 
 
 @click.group(short_help="The root key: show, create, replace by another.")
@@ -51,7 +49,7 @@ def show(kms: bool, output: OutputFormat) -> None:
     """Show under which root key the storage is kept, and whether it is passing to another."""
     from hyok.assembly.root_keys import opened_for_change
 
-    with opened_for_change(_settings(kms=kms)) as change:
+    with opened_for_change(chosen_side(kms=kms)) as change:
         _print_keeping(change.keeping(), change.counts(), output)
 
 
@@ -69,7 +67,7 @@ def rewrap(to: str, kms: bool, yes: bool, output: OutputFormat) -> None:
     from hyok.assembly.root_keys import open_successor, opened_for_change
 
     successor = open_successor(_reference(to))
-    with opened_for_change(_settings(kms=kms)) as change:
+    with opened_for_change(chosen_side(kms=kms)) as change:
         keeping = change.keeping()
         confirm(_what_rewrap_does(keeping, change.counts(), successor.id), yes=yes)
         with click.progressbar(length=sum(change.counts().values()), label="Sealing anew", file=sys.stderr) as bar:
@@ -96,7 +94,7 @@ def retire(leave_unreadable: bool, kms: bool, yes: bool, output: OutputFormat) -
     """
     from hyok.assembly.root_keys import opened_for_change
 
-    with opened_for_change(_settings(kms=kms)) as change:
+    with opened_for_change(chosen_side(kms=kms)) as change:
         keeping = change.keeping()
         if keeping.successor_id is not None:
             confirm(
@@ -107,13 +105,6 @@ def retire(leave_unreadable: bool, kms: bool, yes: bool, output: OutputFormat) -
             )
         change.retire(leave_unreadable=leave_unreadable)
         _print_keeping(change.keeping(), change.counts(), output)
-
-
-def _settings(*, kms: bool) -> SideSettings:
-    from hyok.assembly.root_keys import side_settings
-    from hyok.storage.schema import Side
-
-    return side_settings(read_configuration(), Side.KMS if kms else Side.HOLDER)
 
 
 def _reference(text: str) -> SecretReference:

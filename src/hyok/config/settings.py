@@ -67,6 +67,14 @@ class StorageSettings(Settings, frozen=True, kw_only=True):
     """Where one side keeps what it must not lose."""
 
     url: Annotated[StorageUrl, About("The database.", '"sqlite:////var/lib/hyok/hyok.db"')]
+    anchor: Annotated[
+        Path | None,
+        About(
+            "A file outside the database that knows its newest change, so that an older copy is refused: on storage "
+            "that is not copied and restored together with the database.",
+            '"/var/lib/hyok-anchor/holder.anchor"',
+        ),
+    ] = None
 
 
 class RootKeySettings(Settings, frozen=True, kw_only=True):

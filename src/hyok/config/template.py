@@ -12,6 +12,8 @@ _HOLDER: Final = Template("""\
 
 [storage]
 url = "sqlite:///hyok.db"
+# Refuses an older copy of the database; on storage that is not restored with it. To begin: `hyok anchor reset`.
+# anchor = "/var/lib/hyok-anchor/holder.anchor"
 
 # Wraps every key and secret in the storage. Without it they are lost; whoever has both has the keys. Keep a copy of it
 # away from the storage and its backups, or hand it in at the start: "systemd-credential:NAME".

@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event,
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from hyok.errors import OperatorError
+from hyok.storage.changes import current_position
 from hyok.storage.errors import StorageError
 from hyok.storage.files import create_database_file
 from hyok.storage.migration import is_current, migrate
@@ -42,6 +43,7 @@ class Storage:
         self.side = side
         self.location = location
         """Where the database is, for messages."""
+        self._note_durable: Callable[[int], None] | None = None
         self._reader = engine
         self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix=f"hyok-{side.value}-storage-write")
@@ -53,8 +55,20 @@ class Storage:
 
         StorageError if the database fails, or stays locked by others for 5 seconds.
         """
+        position = 0
         with self._named_failures(), self._writer.begin() as connection:
             yield connection
+            if self._note_durable is not None:
+                position = current_position(connection)
+        if self._note_durable is not None:
+            self._note_durable(position)
+
+    def note_changes(self, note: Callable[[int], None]) -> None:
+        """Call `note` after each transaction, durable but not yet acknowledged, with the newest change's number.
+
+        It raises StorageError where the change must not be acknowledged.
+        """
+        self._note_durable = note
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

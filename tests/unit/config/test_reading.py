@@ -53,7 +53,7 @@ KMS_HOLDS = (
         ),
         (
             '[kms]\naccount = "123456789012"\nregion = "eu-central-1"',
-            "kms.storage is missing; it is a section with url",
+            "kms.storage is missing; it is a section with url, anchor",
         ),
         # Values of another type.
         ("proxy = 1", "proxy is the number 1; allowed is a section, [proxy]"),
