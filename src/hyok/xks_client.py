@@ -76,6 +76,7 @@ class Unreachable(Enum):
     """How far KMS got."""
 
     NO_CONNECTION = "no connection"
+    NO_NETWORK = "no network"
     NO_TLS = "no TLS"
     TIMED_OUT = "timed out"
 
@@ -171,6 +172,8 @@ def _translate(error: TransportError) -> XksClientError:
     match error.failure:
         case TransportFailure.NO_CONNECTION:
             return XksUnreachable(Unreachable.NO_CONNECTION, error.detail)
+        case TransportFailure.NO_NETWORK:
+            return XksUnreachable(Unreachable.NO_NETWORK, error.detail)
         case TransportFailure.NO_TLS:
             return XksUnreachable(Unreachable.NO_TLS, error.detail)
         case TransportFailure.TIMED_OUT:

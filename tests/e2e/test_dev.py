@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,19 @@ def test_what_one_start_encrypted_a_second_decrypts(tmp_path: Path) -> None:
         blob = client.encrypt(KeyId="alias/hyok-dev", Plaintext=b"kept")["CiphertextBlob"]
     with dev("--data", str(data)) as (ready, _):
         assert make_client(ready, ready["kms"]["endpoint"]).decrypt(CiphertextBlob=blob)["Plaintext"] == b"kept"
+
+
+def test_the_settings_of_a_kept_start_are_those_of_its_files(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert run_once("--data", str(data)).returncode == 0
+    settings = data / "kms/hyok.toml"
+    settings.write_text(settings.read_text().replace("[kms]\n", "[kms]\nconnection_delay_seconds = 3600.0\n"))
+    with dev("--data", str(data)) as (ready, _):
+        client, store = make_client(ready, ready["kms"]["endpoint"]), ready["custom_key_store"]["id"]
+        client.disconnect_custom_key_store(CustomKeyStoreId=store)
+        time.sleep(0.5)  # the usual delay is less than half of it
+        found = client.describe_custom_key_stores(CustomKeyStoreId=store)["CustomKeyStores"][0]
+        assert found["ConnectionState"] == "DISCONNECTING"
 
 
 def make_client(ready: dict[str, Any], endpoint: str, **parameters: Any) -> Any:

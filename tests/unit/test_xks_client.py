@@ -242,6 +242,7 @@ def test_a_request_is_not_repeated_for_any_other_reason(outcome: HttpAnswer | Tr
     ("reached", "kind"),
     [
         (TransportFailure.NO_CONNECTION, Unreachable.NO_CONNECTION),
+        (TransportFailure.NO_NETWORK, Unreachable.NO_NETWORK),
         (TransportFailure.NO_TLS, Unreachable.NO_TLS),
         (TransportFailure.TIMED_OUT, Unreachable.TIMED_OUT),
     ],

@@ -79,7 +79,6 @@ async def run_kms_service(
     settings: KmsSettings,
     *,
     schedule_clock: Clock,
-    times: LifecycleTimes,
     wrap_external_keys: Callable[[ExternalKeySide], ExternalKeySide] = lambda external_keys: external_keys,
 ) -> AsyncIterator[Kms]:
     """Make the KMS service, with what it does in the background, for the length of the block.
@@ -106,7 +105,7 @@ async def run_kms_service(
             repository=CustomKeyStoreRepository(storage, safe, clock),
             connections=connections,
             has_keys=lambda store_id: bool(space.keys.of_store(store_id)),
-            times=times,
+            times=LifecycleTimes(settings.connection_delay_seconds, settings.health_check_seconds),
         )
         families = operation_families(
             space,
@@ -147,6 +146,6 @@ def serve_kms(configuration: Configuration) -> None:
 
 
 async def _serve_kms(settings: KmsSettings, tls: TlsSetup | None) -> None:
-    async with run_kms_service(settings, schedule_clock=SystemClock(), times=LifecycleTimes()) as kms:
+    async with run_kms_service(settings, schedule_clock=SystemClock()) as kms:
         context = None if tls is None else tls.context
         await serve_until_stopped(Endpoint("kms", socket_address(settings.listen), kms.service, context, KMS_LIMITS))

@@ -585,6 +585,25 @@ class KmsSettings(Settings, frozen=True, kw_only=True):
     client_private_key: Annotated[
         SecretReference | None, About("Its private key (PEM).", '"file:/etc/hyok/kms/client.key"')
     ] = None
+    connection_delay_seconds: Annotated[
+        float,
+        msgspec.Meta(ge=0.01, le=3600),
+        About(
+            "How long a custom key store is CONNECTING or DISCONNECTING: minutes at AWS, and never nothing, so that "
+            "clients learn to wait.",
+            "0.2",
+            "a number from 0.01 to 3600",
+        ),
+    ] = 0.2
+    health_check_seconds: Annotated[
+        float,
+        msgspec.Meta(ge=1, le=3600),
+        About(
+            "How often the proxy of a connected custom key store is asked for its health: every few minutes at AWS.",
+            "60.0",
+            "a number from 1 to 3600",
+        ),
+    ] = 60.0
     storage: StorageSettings
     root_key: RootKeySettings
     endpoint_map: Annotated[

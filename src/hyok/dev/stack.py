@@ -30,7 +30,6 @@ from hyok.kms.call import Call
 from hyok.kms.ciphertext_blob import CiphertextBlob, parse_blob
 from hyok.kms.encryption_context import canonical_context
 from hyok.kms.inner_layer import InnerCiphertextError, open_inner
-from hyok.kms.store_lifecycle import LifecycleTimes
 from hyok.kms.values import OuterSealed
 from hyok.proxy.ciphertext_metadata import read_ciphertext_metadata
 from hyok.setup.new_directory import new_directory
@@ -288,7 +287,6 @@ async def run_stack(sides: Sides, data: Path, ports: Ports) -> AsyncIterator[Dev
             run_kms_service(
                 settings,
                 schedule_clock=deletion_clock,
-                times=LifecycleTimes(),
                 wrap_external_keys=lambda external_keys: TimedExternalKeys(external_keys, stopwatch),
             )
         )

@@ -41,6 +41,8 @@ class ExternalFailure(Enum):
     THROTTLED = auto()
     INTERNAL = auto()
     NO_CONNECTION = auto()
+    NO_NETWORK = auto()
+    """As NO_CONNECTION, and the fault is on KMS's own side."""
     NO_TLS = auto()
     TIMED_OUT = auto()
     STORE_NOT_CONNECTED = auto()
@@ -61,6 +63,12 @@ class Consequence(NamedTuple):
     message: str
     """The text of every exception; cryptographic operations always raise KMSInvalidStateException with it."""
 
+
+_NO_TCP: Final = (
+    "AWS KMS cannot communicate with the external key store proxy. This might be a transient network issue. If you see "
+    "this error repeatedly, verify that your external key store proxy is active and is connected to the network, and "
+    "that its endpoint URI is correct in your external keystore."
+)
 
 CONSEQUENCES: Final[Mapping[ExternalFailure, Consequence]] = {
     ExternalFailure.UNINTERPRETABLE: Consequence(
@@ -160,9 +168,13 @@ CONSEQUENCES: Final[Mapping[ExternalFailure, Consequence]] = {
         "XksProxyUriUnreachableException",
         "CustomKeyStoreInvalidStateException",
         ConnectionErrorCode.XKS_PROXY_NOT_REACHABLE,
-        "AWS KMS cannot communicate with the external key store proxy. This might be a transient network issue. If "
-        "you see this error repeatedly, verify that your external key store proxy is active and is connected to the "
-        "network, and that its endpoint URI is correct in your external keystore.",
+        _NO_TCP,
+    ),
+    ExternalFailure.NO_NETWORK: Consequence(
+        "XksProxyUriUnreachableException",
+        "CustomKeyStoreInvalidStateException",
+        ConnectionErrorCode.NETWORK_ERRORS,
+        _NO_TCP,
     ),
     ExternalFailure.NO_TLS: Consequence(
         "XksProxyUriUnreachableException",
@@ -219,6 +231,7 @@ _REFUSALS: Final[Mapping[XksErrorName, ExternalFailure]] = {
 
 _UNREACHABLE: Final[Mapping[Unreachable, ExternalFailure]] = {
     Unreachable.NO_CONNECTION: ExternalFailure.NO_CONNECTION,
+    Unreachable.NO_NETWORK: ExternalFailure.NO_NETWORK,
     Unreachable.NO_TLS: ExternalFailure.NO_TLS,
     Unreachable.TIMED_OUT: ExternalFailure.TIMED_OUT,
 }

@@ -32,9 +32,9 @@ _NO_SERVICE: Final = connection_error_code(ExternalFailure.VPC_ENDPOINT_SERVICE_
 class LifecycleTimes(NamedTuple):
     """How long what happens in the background takes."""
 
-    settle_seconds: float = 0.2
+    settle_seconds: float
     """Between the answer to Connect or Disconnect and its effect: minutes at AWS, never 0, so that clients poll."""
-    health_check_seconds: float = 60.0
+    health_check_seconds: float
     """Between the health checks of a connected store."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -15,6 +16,10 @@ from hyok.transport.tls import explain
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 _CLOSING_SECONDS = 1.0
+_OUR_FAULTS = frozenset(
+    (errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+)
+"""No way out of this machine, or nothing left to go it with, whoever is at the other end."""
 _Place = tuple[socket.AddressFamily, Any]  # the second member is what `connect` takes for that family
 
 
@@ -28,8 +33,8 @@ async def connect(
 ) -> P:
     """Return a protocol that is connected. `server_name` is what the server's certificate must say.
 
-    Raises TransportError: NO_CONNECTION up to and with TCP, also when that takes until the deadline; after that NO_TLS
-    or TIMED_OUT. Runs in a task of its own.
+    Raises TransportError: NO_CONNECTION or NO_NETWORK up to and with TCP, also when that takes until the deadline;
+    after that NO_TLS or TIMED_OUT. Runs in a task of its own.
     """
     connected = await _open_tcp(address, deadline)
     try:
@@ -65,8 +70,9 @@ async def _open_tcp(address: Address, deadline: Deadline) -> socket.socket:
                 return await _open_socket(place)
         except (TimeoutError, OSError) as error:
             failure = error
-    detail = f"{address}: {_reason(failure)}"
-    raise TransportError(TransportFailure.NO_CONNECTION, detail) from failure
+    is_ours = isinstance(failure, OSError) and failure.errno in _OUR_FAULTS
+    kind = TransportFailure.NO_NETWORK if is_ours else TransportFailure.NO_CONNECTION
+    raise TransportError(kind, f"{address}: {_reason(failure)}") from failure
 
 
 async def _resolve(address: Address) -> Sequence[_Place]:

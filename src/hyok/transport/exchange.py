@@ -27,6 +27,8 @@ class TransportFailure(Enum):
 
     NO_CONNECTION = "no connection"
     """No TCP connection by the deadline: name not found, refused, unreachable; or it broke before any answer came."""
+    NO_NETWORK = "no network"
+    """No TCP connection, and the fault is on this side: no route, no interface, no socket or port left."""
     NO_TLS = "no TLS"
     """The handshake failed: a certificate not trusted, expired, of another name; no common suite; ours refused."""
     TIMED_OUT = "timed out"

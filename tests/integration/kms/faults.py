@@ -72,6 +72,7 @@ def faults() -> Iterator[Fault]:
     yield Fault("TIMED_OUT", "half an answer", ALL, _always(_half_an_answer))
     yield Fault("NO_CONNECTION", "reset", ALL, _always(reset))
     yield Fault("NO_CONNECTION", "nobody listens")
+    yield Fault("NO_NETWORK", "no route")
     for certificate in ("expired", "of another name", "of another authority"):
         yield Fault("NO_TLS", f"certificate {certificate}")
     yield Fault("NO_TLS", "plain HTTP")

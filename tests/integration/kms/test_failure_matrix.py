@@ -6,7 +6,9 @@ The proxy is a server over real TLS that misbehaves. What must come of it is rea
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import trustme
 
+from hyok.kms.connection_state import ConnectionErrorCode
 from tests.integration.kms.faults import Fault, faults, serve_plain_http
 from tests.integration.kms.misbehaving_proxy import MisbehavingProxy
 from tests.integration.kms.rig import HOST, NEW_STORE, Rig, server_tls
@@ -76,6 +79,8 @@ class Scene:
         match fault.what:
             case "nobody listens":
                 return self._without_proxy()
+            case "no route":
+                return self._without_network()
             case "plain HTTP":
                 return self._with_plain_http()
             case "disconnected":
@@ -90,6 +95,16 @@ class Scene:
             yield
         finally:
             self._runner.run(self.proxy.start())
+
+    @contextmanager
+    def _without_network(self) -> Iterator[None]:
+        async def fail(_place: object) -> None:
+            raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+        # The one fault that is not brought about for real: that would take the network from the whole machine.
+        with self._without_proxy(), pytest.MonkeyPatch.context() as machine:
+            machine.setattr("hyok.transport.connecting._open_socket", fail)
+            yield
 
     @contextmanager
     def _with_plain_http(self) -> Iterator[None]:
@@ -285,3 +300,9 @@ def can_befall(row: dict[str, Any], call: KmsCall) -> bool:
     if row["failure"] in {"CIPHERTEXT_REJECTED", "INNER_CIPHERTEXT_CORRUPTED"}:
         return call.asks == "Decrypt"
     return bool(row["failure"] != "ALL_UNAVAILABLE")
+
+
+def test_every_connection_error_code_of_an_external_key_store_has_a_row() -> None:
+    # One is no failure of a proxy, and brought about elsewhere: a defect of ours (test_connecting.py).
+    codes = {row["connection_error_code"] for row in ROWS.values()} | {"INTERNAL_ERROR"}
+    assert {code.value for code in ConnectionErrorCode} - codes <= {"XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION"}

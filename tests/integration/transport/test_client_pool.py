@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -229,6 +230,28 @@ def test_a_refused_connection_is_no_connection() -> None:
             began = monotonic()
             assert await failure_of(pool) is TransportFailure.NO_CONNECTION
             assert monotonic() - began < 1
+
+    run_briefly(scenario)
+
+
+def test_an_address_without_a_way_to_it_is_no_network() -> None:
+    async def scenario() -> None:
+        # Nothing leaves: TCP has no way to all hosts of a network at once.
+        async with pooling(Address("255.255.255.255", 443)) as pool:
+            assert await failure_of(pool) is TransportFailure.NO_NETWORK
+
+    run_briefly(scenario)
+
+
+def test_a_process_without_a_socket_left_has_no_network() -> None:
+    async def scenario() -> None:
+        async with serving(ScriptedService(echo)) as address, pooling(address) as pool:
+            allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))
+            try:
+                assert await failure_of(pool) is TransportFailure.NO_NETWORK
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
     run_briefly(scenario)
 

@@ -18,7 +18,8 @@ KINDS = " or ".join(f'"{kind.__struct_config__.tag}"' for kind in get_args(KeyMa
 AUDIT = ", ".join(AuditSettings.__struct_fields__)
 KMS_HOLDS = (
     "listen, certificate, private_key, signatures, account, region, xks_authorities, client_certificate, "
-    "client_private_key, storage, root_key, endpoint_map, vpc_endpoint_services"
+    "client_private_key, connection_delay_seconds, health_check_seconds, storage, root_key, endpoint_map, "
+    "vpc_endpoint_services"
 )
 
 

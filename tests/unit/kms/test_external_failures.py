@@ -85,11 +85,12 @@ def test_every_error_of_the_proxy_is_a_failure_of_its_own(name: XksErrorName) ->
     ("error", "failure"),
     [
         (XksUnreachable(Unreachable.NO_CONNECTION, "refused"), ExternalFailure.NO_CONNECTION),
+        (XksUnreachable(Unreachable.NO_NETWORK, "no route"), ExternalFailure.NO_NETWORK),
         (XksUnreachable(Unreachable.NO_TLS, "expired"), ExternalFailure.NO_TLS),
         (XksUnreachable(Unreachable.TIMED_OUT, "250 ms"), ExternalFailure.TIMED_OUT),
         (XksMalformed("no JSON"), ExternalFailure.UNINTERPRETABLE),
     ],
-    ids=["no connection", "no TLS", "timed out", "malformed"],
+    ids=["no connection", "no network", "no TLS", "timed out", "malformed"],
 )
 def test_every_other_error_of_the_client_has_its_failure(error: XksClientError, failure: ExternalFailure) -> None:
     assert failure_of(error) is failure

@@ -29,7 +29,7 @@ T = TypeVar("T")
 AGREEING_SECONDS: Final = 5.0
 """For agreeing on a version, which serves many requests and is bound to the deadline of none."""
 ANSWER_BYTES: Final = 1024 * 1024
-_SERVER_GONE: Final = frozenset({TransportFailure.NO_CONNECTION, TransportFailure.NO_TLS})
+_SERVER_GONE: Final = frozenset({TransportFailure.NO_CONNECTION, TransportFailure.NO_NETWORK, TransportFailure.NO_TLS})
 _NOT_OUR_VERSION: Final = frozenset({ResultReason.INVALID_MESSAGE, ResultReason.UNSUPPORTED_PROTOCOL_VERSION})
 
 

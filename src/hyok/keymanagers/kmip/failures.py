@@ -79,6 +79,7 @@ _MEANINGS: Final[Mapping[int, Meaning]] = {
 
 _TRANSPORT_FAILURES: Final = {
     TransportFailure.NO_CONNECTION: KeyManagerFailure.UNAVAILABLE,
+    TransportFailure.NO_NETWORK: KeyManagerFailure.UNAVAILABLE,
     TransportFailure.NO_TLS: KeyManagerFailure.UNAVAILABLE,
     TransportFailure.TIMED_OUT: KeyManagerFailure.TIMED_OUT,
     TransportFailure.BAD_ANSWER: KeyManagerFailure.UNAVAILABLE,
