@@ -13,7 +13,7 @@ from hyok.assembly.sides import open_side
 from hyok.awsjson.service import load_service_model
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration
-from hyok.config.settings import KmsSettings
+from hyok.config.settings import KmsSettings, VpcEndpointServiceSettings
 from hyok.custody.following import SuccessionFollower
 from hyok.custody.safe import Safe
 from hyok.kms.caller import AnyCredentials, CallerIdentification
@@ -29,6 +29,7 @@ from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.stored_principals import StoredPrincipals
 from hyok.kms.verified_callers import VerifiedCallers
+from hyok.kms.vpc_endpoint_services import EndpointService, EndpointServices, LoadBalancer, PrivateDnsState
 from hyok.storage.changes import current_position
 from hyok.storage.engine import Storage
 from hyok.storage.follower import ChangeFollower
@@ -70,7 +71,23 @@ def kms_endpoints(settings: KmsSettings) -> ProxyEndpoints:
     authorities = None if settings.xks_authorities is None else pem(settings.xks_authorities)
     tls = client_context(authorities, optional_key_pair(settings.client_certificate, settings.client_private_key))
     return ProxyEndpoints(
-        warn_of(tls), endpoint_map={host: socket_address(address) for host, address in settings.endpoint_map.items()}
+        warn_of(tls),
+        endpoint_map={host: socket_address(address) for host, address in settings.endpoint_map.items()},
+        services=EndpointServices(_endpoint_service(each, settings) for each in settings.vpc_endpoint_services),
+    )
+
+
+def _endpoint_service(service: VpcEndpointServiceSettings, settings: KmsSettings) -> EndpointService:
+    return EndpointService(
+        name=service.name,
+        owner=service.owner or settings.account,
+        allowed_principals=service.allowed_principals,
+        is_acceptance_required=service.acceptance_required,
+        load_balancer=LoadBalancer(service.load_balancer),
+        availability_zones=service.availability_zones,
+        private_dns_name=service.private_dns_name,
+        private_dns_state=PrivateDnsState(service.private_dns_state),
+        address=socket_address(service.address),
     )
 
 

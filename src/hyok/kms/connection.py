@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from hyok.clock import NO_DEADLINE, Clock
 from hyok.kms.custom_key_stores import CustomKeyStore
-from hyok.kms.endpoints import EndpointServiceNotFound, ProxyEndpoints
+from hyok.kms.endpoints import ProxyEndpoints
 from hyok.kms.external_failures import ExternalFailure, failure_of
 from hyok.transport.client import HttpClientPool
 from hyok.xks.messages import EkmHealthStatus, GetHealthStatusResponse, RequestMetadata
@@ -62,7 +62,7 @@ class ProxyConnections:
         return self._health.get(store_id)
 
     def open(self, store: CustomKeyStore) -> None:
-        """Make a connection for a store, not usable yet. EndpointServiceNotFound if there is no way to its proxy."""
+        """Make a connection for a store, not usable yet. EndpointServiceUnfit if there is no way to its proxy."""
         pool = self._endpoints.open_pool(store)
         self._open[store.id] = _Connection(pool, _client_of(store, pool, self._clock))
 
@@ -104,12 +104,16 @@ class ProxyConnections:
             self._health[store_id] = found
         return found
 
+    def require_way(self, store: CustomKeyStore) -> None:
+        """Return if a store's VPC endpoint service, should it have one, leads to a proxy. EndpointServiceUnfit."""
+        self._endpoints.locate(store)
+
     async def probe(self, store: CustomKeyStore, question: HealthQuestion) -> ExternalFailure | None:
-        """Ask a proxy how it is over a connection made for that only, as a store of these values would."""
-        try:
-            pool = self._endpoints.open_pool(store)
-        except EndpointServiceNotFound:
-            return ExternalFailure.VPC_ENDPOINT_SERVICE_NOT_FOUND
+        """Ask a proxy how it is over a connection made for that only, as a store of these values would.
+
+        EndpointServiceUnfit if there is no way to it.
+        """
+        pool = self._endpoints.open_pool(store)
         try:
             return (await self._ask(store.id, _client_of(store, pool, self._clock), question)).failure
         finally:

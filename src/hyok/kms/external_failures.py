@@ -49,6 +49,7 @@ class ExternalFailure(Enum):
     ALL_UNAVAILABLE = auto()
     """The proxy is well, but reports every instance of its external key manager as UNAVAILABLE."""
     VPC_ENDPOINT_SERVICE_NOT_FOUND = auto()
+    VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION = auto()
 
 
 class Consequence(NamedTuple):
@@ -212,6 +213,12 @@ CONSEQUENCES: Final[Mapping[ExternalFailure, Consequence]] = {
         "service name for the external key store. Also, confirm that the Allow principals list for the VPC endpoint "
         "service includes the KMS service principal for the Region.",
     ),
+    ExternalFailure.VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION: Consequence(
+        "XksProxyVpcEndpointServiceInvalidConfigurationException",
+        None,
+        ConnectionErrorCode.XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION,
+        "The Amazon VPC endpoint service configuration does not fulfill the requirements for an external key store.",
+    ),
 }
 
 _REFUSALS: Final[Mapping[XksErrorName, ExternalFailure]] = {
@@ -239,12 +246,15 @@ _UNREACHABLE: Final[Mapping[Unreachable, ExternalFailure]] = {
 _UNINTERPRETABLE: Final = CONSEQUENCES[ExternalFailure.UNINTERPRETABLE].message
 
 
-def for_create_or_update(failure: ExternalFailure) -> AwsError:
-    """Return what CreateCustomKeyStore and UpdateCustomKeyStore answer when their health check failed so."""
+def for_create_or_update(failure: ExternalFailure, text: str = "") -> AwsError:
+    """Return what CreateCustomKeyStore and UpdateCustomKeyStore answer when the way to the proxy failed so.
+
+    `text` says more exactly what is wrong than the failure does.
+    """
     consequence = CONSEQUENCES[failure]
     if consequence.create_or_update is None:
         return AwsError("XksProxyInvalidResponseException", _UNINTERPRETABLE)
-    return AwsError(consequence.create_or_update, consequence.message)
+    return AwsError(consequence.create_or_update, text or consequence.message)
 
 
 def for_create_key(failure: ExternalFailure) -> AwsError:

@@ -19,14 +19,13 @@ from hyok.kms.call import Call
 from hyok.kms.connection import HealthQuestion, ProxyConnections
 from hyok.kms.connection_state import ConnectionErrorCode, ConnectionState, StoreOperation, next_state
 from hyok.kms.custom_key_stores import CustomKeyStore, CustomKeyStoreDirectory
-from hyok.kms.endpoints import EndpointServiceNotFound
-from hyok.kms.external_failures import ExternalFailure, connection_error_code
+from hyok.kms.external_failures import connection_error_code
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.turns import Turns
+from hyok.kms.vpc_endpoint_services import EndpointServiceUnfit
 from hyok.storage.errors import StorageError
 
 _log: Final = logging.getLogger(__name__)
-_NO_SERVICE: Final = connection_error_code(ExternalFailure.VPC_ENDPOINT_SERVICE_NOT_FOUND)
 
 
 class LifecycleTimes(NamedTuple):
@@ -190,8 +189,8 @@ class StoreLifecycle:
         # Without asking the proxy: CONNECTED says that connecting succeeded once, and an outage must not undo it.
         try:
             self._connections.open(store)
-        except EndpointServiceNotFound:
-            await self._conclude(store.id, ConnectionState.FAILED, _NO_SERVICE)
+        except EndpointServiceUnfit as error:
+            await self._conclude(store.id, ConnectionState.FAILED, connection_error_code(error.failure))
             return
         self._connections.admit(store.id)
         self._begin(store.id, self._watch(store.id))
@@ -221,8 +220,8 @@ class StoreLifecycle:
     async def _try_connecting(self, store_id: str, request_id: str) -> ConnectionErrorCode | None:
         try:
             self._connections.open(self._directory.get(store_id))
-        except EndpointServiceNotFound:
-            return _NO_SERVICE
+        except EndpointServiceUnfit as error:
+            return connection_error_code(error.failure)
         check = await self._connections.check(store_id, HealthQuestion("ConnectCustomKeyStore", request_id))
         return connection_error_code(check.failure) if check.failure else None
 

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
 from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.kms.vpc_endpoint_services import EndpointService, EndpointServices
 from hyok.secret import Secret
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
@@ -71,6 +72,7 @@ class Rig:
         ports: Mapping[str, int],
         times: LifecycleTimes = QUICK,
         client_certificate: trustme.LeafCert | None = None,
+        services: Iterable[EndpointService] = (),
     ) -> None:
         self._runner = runner
         self._storage = open_storage(f"sqlite:///{directory / 'kms.db'}", Side.KMS)
@@ -80,6 +82,7 @@ class Rig:
         endpoints = ProxyEndpoints(
             client_context(_pem(authority.cert_pem), _key_pair(client_certificate)),
             endpoint_map={host: Address("127.0.0.1", port) for host, port in ports.items()},
+            services=EndpointServices(services),
         )
         self.stores = CustomKeyStoreDirectory()
         self.connections = ProxyConnections(endpoints, clock)

@@ -14,7 +14,7 @@ from hyok.awsjson.errors import AwsError
 from hyok.kms.external_failures import ExternalFailure
 from hyok.kms.store_lifecycle import LifecycleTimes
 from tests.integration.kms.misbehaving_proxy import MisbehavingProxy, error, hang
-from tests.integration.kms.rig import HOST, NEW_STORE, QUICK, Rig, server_tls
+from tests.integration.kms.rig import HOST, QUICK, Rig, server_tls
 
 NEVER_SETTLES = LifecycleTimes(settle_seconds=3600.0, health_check_seconds=3600.0)
 CHECKS_OFTEN = LifecycleTimes(settle_seconds=0.01, health_check_seconds=0.02)
@@ -226,23 +226,3 @@ def test_a_failed_store_is_still_failed_after_a_restart(
     with a_rig(tmp_path, runner, authority, proxy) as rig:
         entry = rig.describe(store_id)
         assert (entry["ConnectionState"], entry["ConnectionErrorCode"]) == ("FAILED", "INVALID_CREDENTIALS")
-
-
-def test_a_store_behind_a_vpc_endpoint_service_is_created_but_finds_no_service(
-    rig: Rig, proxy: MisbehavingProxy
-) -> None:
-    store_id = rig.create_store(
-        XksProxyConnectivity="VPC_ENDPOINT_SERVICE",
-        XksProxyVpcEndpointServiceName="com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0",
-    )
-    assert connect(rig, store_id) == ("FAILED", "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND")
-    assert proxy.asked == []
-    proxy_entry = rig.describe(store_id)["XksProxyConfiguration"]
-    assert proxy_entry == {
-        "Connectivity": "VPC_ENDPOINT_SERVICE",
-        "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
-        "UriEndpoint": NEW_STORE["XksProxyUriEndpoint"],
-        "UriPath": NEW_STORE["XksProxyUriPath"],
-        "VpcEndpointServiceName": "com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0",
-        "VpcEndpointServiceOwner": "123456789012",
-    }

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from hyok.clock import deadline_in
-from hyok.kms.endpoints import EndpointServiceNotFound, ProxyEndpoints
+from hyok.kms.endpoints import ProxyEndpoints
+from hyok.kms.vpc_endpoint_services import EndpointServiceUnfit
 from hyok.transport.exchange import TransportError
 from hyok.transport.sockets import Address
 from hyok.transport.tls import client_context
@@ -46,6 +47,6 @@ def test_any_other_host_is_looked_up_and_asked_at_port_443(monkeypatch: pytest.M
     assert asked == [("other.example.com", 443)]
 
 
-def test_there_is_no_way_to_a_vpc_endpoint_service_yet() -> None:
-    with pytest.raises(EndpointServiceNotFound, match=VPC_STORE.id):
+def test_there_is_no_way_to_a_vpc_endpoint_service_that_nobody_told_of() -> None:
+    with pytest.raises(EndpointServiceUnfit, match="could not find the specified VPC endpoint service"):
         ENDPOINTS.open_pool(VPC_STORE)

@@ -15,6 +15,7 @@ from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.pages import page_of
 from hyok.kms.store_lifecycle import StoreChange, StoreLifecycle
 from hyok.kms.store_properties import StoreProperties, refuse_cloudhsm
+from hyok.kms.vpc_endpoint_services import EndpointServiceUnfit
 
 _DEFAULT_LIMIT: Final = 100
 _TIMESTAMP_DIGITS: Final = 3
@@ -55,7 +56,9 @@ class CustomKeyStoreOperations:
         store = StoreProperties.of(request, name="CustomKeyStoreName").new_store(call, now=self._now())
         # 2. It must have room beside the other stores.
         self._lifecycle.check_new(store)
-        # 3. Its proxy must answer. A proxy behind a VPC endpoint service is first asked at ConnectCustomKeyStore.
+        # 3. There must be a way to its proxy, which must answer. One behind a VPC endpoint service is first asked at
+        #    ConnectCustomKeyStore.
+        self._require_way(store)
         if store.connectivity is Connectivity.PUBLIC_ENDPOINT:
             await self._probe(store, call)
         await self._lifecycle.add(store)
@@ -99,6 +102,7 @@ class CustomKeyStoreOperations:
         # The proxy must answer under the new values before anything changes; the name is none of its business.
         changed = self._lifecycle.check_change(call, store_id, change)
         if properties.touches_proxy:
+            self._require_way(changed)
             await self._probe(changed, call)
         await self._lifecycle.change(call, store_id, change)
         return {}
@@ -110,6 +114,12 @@ class CustomKeyStoreOperations:
 
     def _now(self) -> float:
         return round(self._clock.now(), _TIMESTAMP_DIGITS)
+
+    def _require_way(self, store: CustomKeyStore) -> None:
+        try:
+            self._connections.require_way(store)
+        except EndpointServiceUnfit as error:
+            raise for_create_or_update(error.failure, str(error)) from error
 
     async def _probe(self, store: CustomKeyStore, call: Call) -> None:
         failure = await self._connections.probe(store, HealthQuestion(call.operation, call.request_id))
