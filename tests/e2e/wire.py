@@ -30,12 +30,12 @@ class WireAnswer(NamedTuple):
 class KmsWire:
     """Sends requests to a KMS that takes any credentials."""
 
-    def __init__(self, client: RawClient, host: str, region: str) -> None:
+    def __init__(self, client: RawClient, host: str, *, access_key_id: str, region: str) -> None:
         self._client = client
         self._head = (
             f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-amz-json-1.1\r\n"
             "X-Amz-Date: 20261124T060000Z\r\n"
-            f"Authorization: AWS4-HMAC-SHA256 Credential=test/20261124/{region}/kms/aws4_request, "
+            f"Authorization: AWS4-HMAC-SHA256 Credential={access_key_id}/20261124/{region}/kms/aws4_request, "
             f"SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={'0' * 64}\r\n"
         )
 
@@ -48,12 +48,12 @@ class KmsWire:
 
 
 @contextmanager
-def kms_wire(server: DevServer) -> Iterator[KmsWire]:
-    """Open a connection to the KMS of `hyok dev` for the length of the block."""
+def kms_wire(server: DevServer, *, access_key_id: str = "test", region: str = "") -> Iterator[KmsWire]:
+    """Open a connection to the KMS of `hyok dev` for the length of the block, in its Region or another."""
     address = urlsplit(server.endpoint)
     assert address.port is not None
     client = RawClient(address.port, tls=None, server_name="")
     try:
-        yield KmsWire(client, address.netloc, server.region)
+        yield KmsWire(client, address.netloc, access_key_id=access_key_id, region=region or server.region)
     finally:
         client.close()

@@ -14,7 +14,7 @@ from hyok.kms.grant_values import CREATE_GRANT, Grant
 from hyok.kms.key_names import ALIAS_PREFIX
 from hyok.kms.operation import Input
 from hyok.kms.values import KmsKey
-from hyok.policy.callers import account_of, principal_arn_of
+from hyok.policy.callers import account_of, principal_arn_of, principal_type_of, user_name_of
 from hyok.policy.values import Context, Value
 
 _ABSENT: Final = ()
@@ -254,6 +254,7 @@ _KEYS: Final[Mapping[str, Callable[[Use], Value]]] = {
     "aws:epochtime": lambda use: use.now(),
     "aws:principalaccount": _text(lambda use: account_of(use.call.principal_arn)),
     "aws:principalarn": _text(lambda use: principal_arn_of(use.call.principal_arn)),
+    "aws:principaltype": _text(lambda use: principal_type_of(use.call.principal_arn)),
     "aws:requestedregion": _text(lambda use: use.call.region),
     "aws:resourceaccount": _text(lambda use: use.call.account if use.key is None else use.key.account),
     "aws:sourcearn": _text(lambda use: use.call.source_arn),
@@ -261,6 +262,7 @@ _KEYS: Final[Mapping[str, Callable[[Use], Value]]] = {
     "aws:sourcevpc": _text(lambda use: use.call.source_vpc),
     "aws:sourcevpce": _text(lambda use: use.call.source_vpce),
     "aws:tagkeys": _tag_keys,
+    "aws:username": _text(lambda use: user_name_of(use.call.principal_arn)),
     "aws:viaawsservice": _is_via_aws_service,
 }
 

@@ -25,6 +25,12 @@ def alias_arn(account: str, region: str, name: str) -> str:
     return f"{_arn_prefix(account, region)}{name}"
 
 
+def is_alias(text: str) -> bool:
+    """Return whether a key's name is the name or the ARN of an alias."""
+    arn = _ARN.fullmatch(text)
+    return (text if arn is None else arn.group(3)).startswith(ALIAS_PREFIX)
+
+
 def root_arn(account: str, region: str) -> str:
     """Return the ARN of an account's root user, which stands for the account, in a Region's partition."""
     return f"arn:{partition_of(region)}:iam::{account}:root"

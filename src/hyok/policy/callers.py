@@ -11,6 +11,12 @@ from typing import Final, NamedTuple
 _ARN_FIELDS: Final = 6
 _ROLE: Final = "role/"
 _SESSION: Final = "assumed-role/"
+_TYPES: Final = {
+    "root": "Account",
+    "user": "User",
+    "assumed-role": "AssumedRole",
+    "federated-user": "FederatedUser",
+}
 
 
 class Caller(NamedTuple):
@@ -54,6 +60,18 @@ def without_role_path(arn: str) -> str:
 def account_of(principal: str) -> str:
     """Return what `aws:PrincipalAccount` is for a principal; empty if it has none."""
     return read_caller(principal).account
+
+
+def user_name_of(principal: str) -> str:
+    """Return what `aws:username` is for a principal; empty unless it is an IAM user."""
+    _, is_user, name = principal.partition(":user/")
+    return name.rpartition("/")[2] if is_user else ""
+
+
+def principal_type_of(principal: str) -> str:
+    """Return what `aws:PrincipalType` is for a principal; empty if it is of none of AWS's types."""
+    kind = principal.rpartition(":")[2].partition("/")[0]
+    return _TYPES.get(kind, "")
 
 
 def principal_arn_of(principal: str) -> str:

@@ -9,7 +9,7 @@ from hyok.kms import errors
 from hyok.kms.aliases import Aliases, check_alias_name
 from hyok.kms.call import Call
 from hyok.kms.key_access import KeyAccess
-from hyok.kms.key_names import ALIAS_PREFIX, alias_arn
+from hyok.kms.key_names import alias_arn, is_alias
 from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.pages import read_limit
 from hyok.kms.values import Alias, KmsKey
@@ -77,7 +77,7 @@ class AliasOperations:
 
     def _target(self, call: Call, request: Input) -> KmsKey:
         name: str = request["TargetKeyId"]
-        if name.startswith(ALIAS_PREFIX):
+        if is_alias(name):
             raise errors.validation("Aliases must refer to keys. Not aliases")
         key = self._access.find_by_id(call, request, "TargetKeyId")
         self._access.require_state(call, key)

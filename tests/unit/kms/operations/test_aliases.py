@@ -70,9 +70,11 @@ def test_a_name_that_nobody_can_have_is_refused(kms: RunningKms, operation: str,
 
 
 def test_an_alias_points_at_a_key_not_at_an_alias(kms: RunningKms) -> None:
-    create(kms, "alias/app", kms.create_key())
-    with pytest.raises(AwsError, match=r"ValidationException: Aliases must refer to keys\. Not aliases"):
-        create(kms, "alias/other", "alias/app")
+    arn = kms.create_key()
+    create(kms, "alias/app", arn)
+    for alias in ("alias/app", f"{arn.partition(':key/')[0]}:alias/app"):
+        with pytest.raises(AwsError, match=r"ValidationException: Aliases must refer to keys\. Not aliases"):
+            create(kms, "alias/other", alias)
 
 
 def test_an_alias_needs_a_key_that_is_there_and_stays(kms: RunningKms) -> None:
