@@ -106,8 +106,9 @@ class Anchor:
             self._safe.open(mark.seal, "anchor", mark.position)
         except IntegrityError as error:
             raise OperatorError(
-                f"the anchor {self.path} was altered: its seal is not that of this storage's key; put it back, or, if "
-                "the storage is as it should be, run `hyok anchor reset`"
+                f"the anchor {self.path} is not sealed by this storage's key: it was altered, or the storage is an "
+                "older copy from before its root key was replaced; put back what is wrong, or, if the storage is as it "
+                "should be, run `hyok anchor reset`"
             ) from error
 
     def _write(self, position: int) -> None:

@@ -16,7 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding, aes_key_wrap_with_padding
 
 from hyok.errors import OperatorError
 from hyok.secret import Secret
@@ -42,6 +42,11 @@ def unwrap_material(wrapped: bytes, wrapping_key: Secret) -> Secret:
         size = private_key.key_size // 8
         return _unwrap(_decrypt_journey_key(private_key, content[:size]), content[size:])
     return _unwrap(_read_aes_key(key), content)
+
+
+def wrap_material(material: Secret, wrapping_key: Secret) -> bytes:
+    """Wrap a key under an AES-256 key of 32 bytes (RFC 5649), for `unwrap_material` or another key manager."""
+    return aes_key_wrap_with_padding(wrapping_key.reveal(), material.reveal())
 
 
 def check_value(material: Secret) -> str:

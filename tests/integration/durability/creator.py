@@ -1,14 +1,12 @@
-"""Creates and rotates keys without end and acknowledges each on stdout; the tests kill it.
+"""Creates and rotates keys and acknowledges each on stdout, for a look at its system calls.
 
 `python -m tests.integration.durability.creator DIRECTORY COUNT [PRAGMA]` makes COUNT keys and ends; PRAGMA is run on
-each connection, to show what a weaker setting loses. Without arguments it forks a process for each directory named on
-stdin, which makes keys until it is killed: the modules are then loaded once for all of them.
+each connection, to show what a weaker setting loses.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import sys
 from pathlib import Path
@@ -36,7 +34,7 @@ def open_all(directory: Path) -> tuple[Storage, Safe]:
     return storage, open_safe(storage, root)
 
 
-def make_keys(directory: Path, count: int | None) -> None:
+def make_keys(directory: Path, count: int) -> None:
     """Make keys, each acknowledged by a line, then probed: a value is sealed under it and printed.
 
     Every third key is rotated, which is acknowledged and probed too.
@@ -44,7 +42,7 @@ def make_keys(directory: Path, count: int | None) -> None:
     storage, safe = open_all(directory)
     administrator = EmbeddedKeyAdministrator(storage, safe, SystemClock())
     manager = EmbeddedKeyManager(storage, Leasing(safe, SystemClock()))
-    for number in itertools.count() if count is None else range(count):
+    for number in range(count):
         key_id = f"key-{os.getpid()}-{number}"
         acknowledge(f"created {key_id} {create_key(administrator, key_id).active_version}")
         probe(manager, key_id)
@@ -71,18 +69,6 @@ def probe(manager: EmbeddedKeyManager, key_id: str) -> None:
     acknowledge(f"sealed {asyncio.run(seal())}")
 
 
-def fork_on_demand() -> None:
-    """For each directory named on stdin, fork a maker of keys, and say its process id on stderr."""
-    for line in sys.stdin:
-        process_id = os.fork()
-        if process_id == 0:
-            make_keys(Path(line.strip()), None)
-            os._exit(0)
-        os.write(2, b"%d\n" % process_id)
-        os.waitpid(process_id, 0)
-        os.write(2, b"gone\n")
-
-
 def main(arguments: list[str]) -> None:
     """Run as the module's docstring says."""
     match arguments:
@@ -92,7 +78,7 @@ def main(arguments: list[str]) -> None:
             engine.CONNECTION_PRAGMAS = (*engine.CONNECTION_PRAGMAS, pragma)  # type: ignore[misc]  # this process's alone
             make_keys(Path(directory), int(count))
         case _:
-            fork_on_demand()
+            raise SystemExit(__doc__)
 
 
 if __name__ == "__main__":

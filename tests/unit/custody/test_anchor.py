@@ -131,8 +131,11 @@ def test_a_change_that_the_anchor_cannot_note_is_not_acknowledged(installation: 
 @pytest.mark.parametrize(
     ("alter", "sentence"),
     [
-        (lambda line: line.replace(" 1 ", " 0 "), "was altered: its seal is not that"),
-        (lambda line: line[:-2] + ("0" if line[-2] != "0" else "1") + "\n", "was altered: its seal is not that"),
+        (lambda line: line.replace(" 1 ", " 0 "), "is not sealed by this storage's key: it was altered"),
+        (
+            lambda line: line[:-2] + ("0" if line[-2] != "0" else "1") + "\n",
+            "is not sealed by this storage's key: it was altered",
+        ),
         (lambda line: line.replace(line.split(" ")[1], "0" * 32), "is that of another storage"),
         (lambda line: line.rstrip("\n"), "is not an anchor; expected one line"),
         (lambda line: line.replace(" 1 ", " 01 "), "is not an anchor"),
