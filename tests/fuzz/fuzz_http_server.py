@@ -33,8 +33,7 @@ async def converse(parts: list[bytes]) -> list[int]:
     """Return the statuses of the answers."""
     service = ScriptedService()
     server = HttpServer(service, limits=Limits(head_bytes=500, body_bytes=100, header_count=10), budget=TimeBudget())
-    connection = server.admit("192.0.2.1")
-    assert connection is not None
+    connection = server.open_connection()
     transport = RecordingTransport(connection)
     connection.connection_made(transport)
     for part in parts:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
+from hyok.assembly.events import recorded_events
 from hyok.assembly.holder import STALE_AFTER_SECONDS, in_turn
 from hyok.assembly.material import optional_key_pair, pem, socket_address, warn_of
 from hyok.assembly.running import background, serve_until_stopped
@@ -134,19 +135,21 @@ async def run_kms_service(
         store_operations = CustomKeyStoreOperations(
             directory=stores, lifecycle=lifecycle, connections=connections, clock=clock
         )
-        service = KmsService(
-            model=load_service_model(),
-            families=(*families, store_operations),
-            identification=_identification(settings, principals, follower, clock),
-            authorization=space.authorization,
-        )
-        schedule = KeySchedule(space.keys, schedule_clock)
-        await lifecycle.start()
-        try:
-            async with background(schedule.run(), follower.follow()):
-                yield Kms(service, space, schedule, lifecycle)
-        finally:
-            await lifecycle.aclose()
+        async with recorded_events(settings.events, clock) as events:
+            service = KmsService(
+                model=load_service_model(),
+                families=(*families, store_operations),
+                identification=_identification(settings, principals, follower, clock),
+                authorization=space.authorization,
+                events=events,
+            )
+            schedule = KeySchedule(space.keys, schedule_clock, events)
+            await lifecycle.start()
+            try:
+                async with background(schedule.run(), follower.follow()):
+                    yield Kms(service, space, schedule, lifecycle)
+            finally:
+                await lifecycle.aclose()
 
 
 def kms_tls(settings: KmsSettings) -> TlsSetup | None:

@@ -27,10 +27,23 @@ _DEFAULT_PROXY_PORT = 8443
     f"[default: KMS {_DEFAULT_KMS_PORT} and {_DEFAULT_KMS_PORT + 1}, proxy {_DEFAULT_PROXY_PORT}]",
 )
 @click.option(
+    "--events",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Record every call to KMS here, as AWS CloudTrail would.",
+)
+@click.option(
     "--exit-with-parent", is_flag=True, help="End when the process that started it has ended: for test runners."
 )
 @output_option
-def dev(data: Path | None, once: bool, port_base: int | None, exit_with_parent: bool, output: OutputFormat) -> None:
+def dev(
+    data: Path | None,
+    once: bool,
+    port_base: int | None,
+    events: Path | None,
+    exit_with_parent: bool,
+    output: OutputFormat,
+) -> None:
     """Start key manager, proxy and KMS on loopback, walk through an object protected with a key you hold, and serve.
 
     With `--output json` it prints one line when it is ready, and no walk-through. Its KMS takes any AWS credentials.
@@ -52,6 +65,7 @@ def dev(data: Path | None, once: bool, port_base: int | None, exit_with_parent: 
                 is_temporary=is_temporary,
                 ports=ports,
                 is_once=once,
+                events=None if events is None else events.absolute(),
                 is_json=output is OutputFormat.JSON,
                 ends_with_parent=exit_with_parent,
             )

@@ -38,7 +38,6 @@ COMMANDS: Final = (
     "principal",
     "root",
     "anchor",
-    "audit",
     "config",
 )
 """Each is the command of the same name in the module of the same name beside this file."""

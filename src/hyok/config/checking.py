@@ -53,6 +53,8 @@ def check_places(configuration: Configuration, environment: Mapping[str, str]) -
         findings.append(_check_file("storage.url", configuration.storage.url.path))
     if configuration.kms is not None:
         findings.append(_check_file("kms.storage.url", configuration.kms.storage.url.path))
+        if configuration.kms.events is not None:
+            findings.append(_check_directory("kms.events.directory", configuration.kms.events.directory))
     if configuration.proxy is not None:
         findings.append(_check_directory("audit.directory", configuration.audit.directory))
     return tuple(findings)

@@ -55,7 +55,6 @@ Pkcs11Preset = Literal[
     "protectserver",
     "protectserver-7.0",
 ]
-PluginName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}\Z")]
 KmipVersion = Literal["1.4", "2.0", "2.1"]
 KmipKeyName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,128}\Z")]
 
@@ -121,11 +120,7 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
     connections: Annotated[
         int,
         msgspec.Meta(ge=1, le=1_000_000),
-        About(
-            "Open connections in all; what is too many is closed at once.",
-            "4096",
-            "a whole number from 1 to 1000000",
-        ),
+        About("Open connections in all, once their TLS handshake is done.", "4096", "a whole number from 1 to 1000000"),
     ] = 4096
     connections_per_address: Annotated[
         int,
@@ -438,24 +433,6 @@ class Pkcs11KeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="k
     ] = 256
 
 
-class PluginKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="plugin"):
-    """A kind of key manager that another Python package brings; see docs/key-managers/writing-your-own.md."""
-
-    plugin: Annotated[
-        PluginName,
-        About(
-            "The name under which the package registers it (entry point group `hyok.key_managers`).",
-            '"acme"',
-            "a name of a-z A-Z 0-9 _ - .",
-        ),
-    ]
-    settings: Annotated[dict[Name, str], About("What it is told; its own documentation says what.", '"10.0.0.7"')] = {}
-    secrets: Annotated[
-        dict[Name, SecretReference],
-        About("Where its secrets are; it is told what is there.", '"file:/run/secrets/acme-token"'),
-    ] = {}
-
-
 class ClusterKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="cluster"):
     """Several key managers that hold the same keys, as one: each call goes to one of them that works."""
 
@@ -503,33 +480,9 @@ KeyManagerSettings = (
     | Pkcs11KeyManagerSettings
     | TransitKeyManagerSettings
     | KmipKeyManagerSettings
-    | PluginKeyManagerSettings
     | ClusterKeyManagerSettings
 )
 """One of the kinds of key manager, told apart by `kind`."""
-
-
-FieldPath = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]+(\.[A-Za-z_]+)*\Z", max_length=256)]
-_FIELDS = "a list of fields, a member of another as other.member"
-
-
-class RedactionSettings(Settings, frozen=True, kw_only=True):
-    """What exports and sinks are not told. The trail itself keeps it."""
-
-    remove: Annotated[tuple[FieldPath, ...], About("Fields that are left out.", '["peer", "detail"]', _FIELDS)] = ()
-    pseudonymize: Annotated[
-        tuple[FieldPath, ...],
-        About(
-            "Fields whose value is replaced by a pseudonym: the same for the same value, and of no use without the "
-            "key.",
-            '["request_metadata.awsPrincipalArn"]',
-            _FIELDS,
-        ),
-    ] = ()
-    pseudonym_key: Annotated[
-        SecretReference | None,
-        About("What pseudonyms are made with, 32 bytes or more.", '"file:/etc/hyok/pseudonym.key"'),
-    ] = None
 
 
 class AuditSettings(Settings, frozen=True, kw_only=True):
@@ -547,15 +500,14 @@ class AuditSettings(Settings, frozen=True, kw_only=True):
     ] = False
     segment_mebibytes: Annotated[
         int,
-        msgspec.Meta(ge=1, le=1024),
-        About("A log's file of this size is closed and the next begun.", "64", "a whole number from 1 to 1024"),
+        msgspec.Meta(ge=1, le=4096),
+        About("A log's file of this size is closed and the next begun.", "64", "a whole number from 1 to 4096"),
     ] = 64
     segment_hours: Annotated[
         int,
         msgspec.Meta(ge=1, le=8784),
         About("So is one of this age.", "24", "a whole number from 1 to 8784"),
     ] = 24
-    redaction: RedactionSettings = RedactionSettings()
 
 
 class MetricsSettings(Settings, frozen=True, kw_only=True):
@@ -620,6 +572,27 @@ class VpcEndpointServiceSettings(Settings, frozen=True, kw_only=True):
             "In how many Availability Zones the load balancer is; KMS needs two.", "2", "a whole number from 1 to 16"
         ),
     ] = 2
+
+
+class EventSettings(Settings, frozen=True, kw_only=True):
+    """A record of every call, as AWS CloudTrail would make and deliver it. Without this section there is none."""
+
+    directory: Annotated[
+        Path, About("Where the files are delivered, below AWSLogs/ACCOUNT/CloudTrail.", '"/var/log/hyok-kms/events"')
+    ]
+    format: Annotated[
+        Literal["gzip", "lines"],
+        About(
+            'What a file is. `gzip`: compressed `{"Records": […]}`, as CloudTrail delivers. `lines`: one event on each '
+            "line, as text.",
+            '"gzip"',
+            '"gzip" or "lines"',
+        ),
+    ] = "gzip"
+    deliver_seconds: Annotated[
+        Seconds,
+        About("How long a file is filled before it is delivered; some five minutes at AWS.", "60.0", _SECONDS),
+    ] = 60.0
 
 
 class KmsSettings(Settings, frozen=True, kw_only=True):
@@ -699,6 +672,7 @@ class KmsSettings(Settings, frozen=True, kw_only=True):
         About("Where the host name of an XKS endpoint really is, as curl's --resolve.", '"127.0.0.1:8443"'),
     ] = {}
     vpc_endpoint_services: tuple[VpcEndpointServiceSettings, ...] = ()
+    events: EventSettings | None = None
 
 
 class FileSettings(Settings, frozen=True, kw_only=True):

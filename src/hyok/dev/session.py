@@ -31,6 +31,8 @@ class DevOptions(msgspec.Struct, frozen=True, kw_only=True):
     """End after the walk-through."""
     is_json: bool
     """Print one line of JSON when ready instead of the walk-through; with `is_once`, after it was walked silently."""
+    events: Path | None
+    """Where KMS records its calls as CloudTrail would; None for nowhere but what the configuration says."""
     ends_with_parent: bool
     """End when the process that started this one has ended."""
 
@@ -48,7 +50,7 @@ async def _run(options: DevOptions) -> None:
     parent = asyncio.create_task(_stop_with_parent(stopped)) if options.ends_with_parent else None
     narrator = Narrator(is_silent=options.is_json)
     sides = await asyncio.to_thread(prepare, options.data)
-    async with run_stack(sides, options.data, options.ports) as stack:
+    async with run_stack(sides, options.data, options.ports, events=options.events) as stack:
         # The SDK blocks, so it walks in a thread of its own.
         walk = asyncio.create_task(asyncio.to_thread(_walk, stack, narrator, options))
         stop = asyncio.create_task(stopped.wait())

@@ -23,6 +23,7 @@ from hyok.assembly.proxy import check_proxy_tls, run_proxy_service
 from hyok.clock import NO_DEADLINE, AdjustableClock, SystemClock
 from hyok.config import values
 from hyok.config.configuration import Configuration, load_configuration
+from hyok.config.settings import EventSettings
 from hyok.dev.stopwatch import Border, Stopwatch, TimedExternalKeys, TimedKeyManager, TimedService
 from hyok.errors import NotDoneError
 from hyok.keymanagers.interface import KeyAdministrator, KeyVersion, Sealed
@@ -256,8 +257,8 @@ class _Addresses(NamedTuple):
 
 
 @asynccontextmanager
-async def run_stack(sides: Sides, data: Path, ports: Ports) -> AsyncIterator[DevStack]:
-    """Serve both sides for the length of the block."""
+async def run_stack(sides: Sides, data: Path, ports: Ports, *, events: Path | None = None) -> AsyncIterator[DevStack]:
+    """Serve both sides for the length of the block; the KMS records its calls in `events` if that is given."""
     stopwatch = Stopwatch()
     deletion_clock = AdjustableClock(SystemClock())
     async with AsyncExitStack() as stack:
@@ -278,10 +279,12 @@ async def run_stack(sides: Sides, data: Path, ports: Ports) -> AsyncIterator[Dev
         proxy_address = await door.open()
         stack.push_async_callback(door.close)
         # 2. KMS's side, told where the proxy is.
+        configured = sides.kms.require_kms()
         settings = msgspec.structs.replace(
-            sides.kms.require_kms(),
+            configured,
             endpoint_map={PROXY_HOST: values.Address(*proxy_address)},
             signatures="any-credentials",
+            events=configured.events if events is None else EventSettings(directory=events),
         )
         kms = await stack.enter_async_context(
             run_kms_service(

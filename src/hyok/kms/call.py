@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hyok.kms.identities import FULL_ACCESS, Identity
+from hyok.kms.trace import CallTrace
 
 
 class Call(NamedTuple):
@@ -31,3 +32,5 @@ class Call(NamedTuple):
     """The caller's IP address and port, as the transport has them."""
     identity: Identity = FULL_ACCESS
     """The principal's own rights."""
+    trace: CallTrace | None = None
+    """What its event will tell; None where no events are recorded."""

@@ -77,6 +77,9 @@ class KeyAccess:
         tokens: list[str] | None = request.get("GrantTokens")
         if tokens:
             self._tokens.check(tokens)
+        is_at_home = key.account == call.account
+        if call.trace is not None and is_at_home:
+            call.trace.keys.append(key)
         self._authorization.require(
             call,
             request,
@@ -88,6 +91,8 @@ class KeyAccess:
             is_same_key=is_same_key,
             is_of_ciphertext=is_of_ciphertext,
         )
+        if call.trace is not None and not is_at_home:
+            call.trace.keys.append(key)  # not before: a caller who is refused learns nothing, nor does its trail
 
     def admit_by_blob(
         self,

@@ -19,8 +19,10 @@ from hyok.kms import errors
 from hyok.kms.authorization import Authorization
 from hyok.kms.call import Call
 from hyok.kms.caller import CallerIdentification, IdentificationFailure, UnidentifiedCallerError
+from hyok.kms.events.calls import Events
 from hyok.kms.identity import answer_get_caller_identity
 from hyok.kms.operation import Operation, OperationFamily
+from hyok.kms.trace import CallTrace
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 
 _JSON: Final = b"application/x-amz-json-1.1"
@@ -53,10 +55,12 @@ class KmsService:
         families: tuple[OperationFamily, ...],
         identification: CallerIdentification,
         authorization: Authorization,
+        events: Events | None = None,
     ) -> None:
         self._model = model
         self._identification = identification
         self._authorization = authorization
+        self._events = events
         self._operations: dict[str, Operation] = {}
         for family in families:
             self._operations.update(family.operations())
@@ -101,11 +105,6 @@ class KmsService:
         operation = self._model.operation_of(target)
         # 2. Who asks.
         caller = self._identification.identify(request)
-        # 3. With what; beyond this line neither JSON nor Base64.
-        decoded = self._model.decode_input(operation, request.body)
-        perform = self._operations.get(operation)
-        if perform is None:
-            raise errors.not_there_yet(operation)
         call = Call(
             request_id,
             operation,
@@ -117,13 +116,41 @@ class KmsService:
             source_vpce="",
             source_address=request.peer.address,
             identity=caller.identity,
+            trace=None if self._events is None else CallTrace(),
         )
+        if self._events is None:
+            return await self._carry_out(call, request)
+        return await self._carry_out_recorded(self._events, call, request, caller.user_id)
+
+    async def _carry_out_recorded(self, events: Events, call: Call, request: HttpRequest, user_id: str) -> HttpResponse:
+        refusal: AwsError | None = AwsError(_INTERNAL, _INTERNAL_TEXT)
+        try:
+            response = await self._carry_out(call, request)
+            refusal = None
+        except AwsError as error:
+            refusal = error
+            raise
+        finally:
+            events.called(call, request, user_id, refusal)
+        return response
+
+    async def _carry_out(self, call: Call, request: HttpRequest) -> HttpResponse:
+        operation = call.operation
+        # 3. With what; beyond this line neither JSON nor Base64.
+        decoded = self._model.decode_input(operation, request.body)
+        perform = self._operations.get(operation)
+        if perform is None:
+            raise errors.not_there_yet(operation)
+        if call.trace is not None:
+            call.trace.input = decoded
         # 4. Whether the caller may, as far as that is no question of a key. `KeyAccess` asks the rest.
         self._authorization.require_for_operation(call, decoded)
         # 5. Do it.
         output = await perform(call, decoded)
+        if call.trace is not None:
+            call.trace.output = output
         # 6. Answer.
-        return _respond(200, self._model.encode_output(operation, output or {}), request_id)
+        return _respond(200, self._model.encode_output(operation, output or {}), call.request_id)
 
     def _answer_without_body(self, request: HttpRequest, request_id: str) -> HttpResponse:
         if request.method == b"GET" and request.target == b"/ping":

@@ -9,8 +9,9 @@ from typing import Final
 
 from hyok.clock import Clock
 from hyok.errors import HyokError
+from hyok.kms.events.calls import Events
 from hyok.kms.keys import Keys
-from hyok.kms.values import KmsKey
+from hyok.kms.values import KmsKey, RotationType
 
 SECONDS_BETWEEN_LOOKS: Final = 1.0
 
@@ -20,9 +21,10 @@ _log = logging.getLogger(__name__)
 class KeySchedule:
     """Deletes and rotates keys by a clock of its own, which nothing but the process that made it can move."""
 
-    def __init__(self, keys: Keys, clock: Clock) -> None:
+    def __init__(self, keys: Keys, clock: Clock, events: Events | None = None) -> None:
         self._keys = keys
         self._clock = clock
+        self._events = events
         self._leaves_traces = True  # of a deletion before an earlier end of the service
 
     async def delete_due(self) -> Sequence[KmsKey]:
@@ -30,6 +32,8 @@ class KeySchedule:
         deleted = await self._keys.delete_due(self._clock.now())
         for key in deleted:
             _log.info("deleted %s for good, as scheduled", key.arn)
+            if self._events is not None:
+                self._events.deleted(key)
         self._leaves_traces = bool(deleted) or self._leaves_traces
         if self._leaves_traces:
             self._leaves_traces = not await self._keys.erase_traces()
@@ -40,6 +44,8 @@ class KeySchedule:
         rotated = await self._keys.rotate_due(self._clock.now())
         for key in rotated:
             _log.info("rotated %s, as scheduled", key.arn)
+            if self._events is not None:
+                self._events.rotated(key, RotationType.AUTOMATIC)
         return rotated
 
     async def run(self) -> None:

@@ -166,7 +166,10 @@ class StoreLifecycle:
         self._directory.put(store)
 
     def _find(self, call: Call, store_id: str) -> CustomKeyStore:
-        return self._directory.find(store_id, account=call.account, region=call.region)
+        store = self._directory.find(store_id, account=call.account, region=call.region)
+        if call.trace is not None:
+            call.trace.store = store
+        return store
 
     async def _save(self, store: CustomKeyStore) -> None:
         await self._repository.replace(store)

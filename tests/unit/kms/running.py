@@ -24,6 +24,7 @@ from hyok.kms.call import Call
 from hyok.kms.caller import AnyCredentials, Caller
 from hyok.kms.connection_state import ConnectionState
 from hyok.kms.custom_key_stores import Connectivity, CustomKeyStore, CustomKeyStoreDirectory, ProxyCredential
+from hyok.kms.events.calls import Events
 from hyok.kms.external_failures import ExternalFailure, for_create_key, for_crypto
 from hyok.kms.key_space import open_key_space, operation_families
 from hyok.kms.pipeline import KmsService
@@ -138,7 +139,7 @@ class KnownCallers:
 class RunningKms:
     """The service, and what stands around it."""
 
-    def __init__(self, directory: Path, runner: asyncio.Runner) -> None:
+    def __init__(self, directory: Path, runner: asyncio.Runner, *, events: Events | None = None) -> None:
         self._runner = runner
         self.storage = open_storage(f"sqlite:///{directory / 'kms.db'}", Side.KMS)
         safe = open_safe(self.storage, ROOT)
@@ -149,7 +150,7 @@ class RunningKms:
         self.external_keys = ExternalKeysInMemory(self.stores)
         self.space = open_key_space(self.storage, safe, clock)
         self.callers = KnownCallers()
-        self.schedule = KeySchedule(self.space.keys, self.schedule_clock)
+        self.schedule = KeySchedule(self.space.keys, self.schedule_clock, events)
         self.service = KmsService(
             model=MODEL,
             families=operation_families(
@@ -161,6 +162,7 @@ class RunningKms:
             ),
             identification=self.callers,
             authorization=self.space.authorization,
+            events=events,
         )
 
     def run(self, coroutine: Any) -> Any:
@@ -227,10 +229,10 @@ class RunningKms:
 
 
 @contextmanager
-def running_kms(directory: Path) -> Iterator[RunningKms]:
+def running_kms(directory: Path, *, events: Events | None = None) -> Iterator[RunningKms]:
     """Start a KMS on a directory's storage, and stop it."""
     with asyncio.Runner() as runner:
-        kms = RunningKms(directory, runner)
+        kms = RunningKms(directory, runner, events=events)
         try:
             yield kms
         finally:

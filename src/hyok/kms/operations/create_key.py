@@ -64,6 +64,8 @@ class CreateKey:
         if wanted.policy is not None and not request.get("BypassPolicyLockoutSafetyCheck"):
             self._access.require_not_locked_out(call, key, wanted.policy)
         await self._keys.create(key)
+        if call.trace is not None:
+            call.trace.keys.append(key)
         return {"KeyMetadata": key_metadata(key, self._stores)}
 
     def _new_key(self, call: Call, wanted: KeyRequest) -> KmsKey:
