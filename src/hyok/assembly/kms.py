@@ -17,6 +17,7 @@ from hyok.config.configuration import Configuration
 from hyok.config.settings import KmsSettings, VpcEndpointServiceSettings
 from hyok.custody.following import SuccessionFollower
 from hyok.custody.safe import Safe
+from hyok.kms.call_attributes import GivenAttributes
 from hyok.kms.caller import AnyCredentials, CallerIdentification
 from hyok.kms.connection import ProxyConnections
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
@@ -98,10 +99,11 @@ async def run_kms_service(
     *,
     schedule_clock: Clock,
     wrap_external_keys: Callable[[ExternalKeySide], ExternalKeySide] = lambda external_keys: external_keys,
+    attributes: GivenAttributes | None = None,
 ) -> AsyncIterator[Kms]:
     """Make the KMS service, with what it does in the background, for the length of the block.
 
-    `wrap_external_keys` lets `hyok dev` time the way to the proxy.
+    `wrap_external_keys` lets `hyok dev` time the way to the proxy, `attributes` lets its callers be who they like.
     """
     clock = SystemClock()
     with open_kms_storage(settings) as (storage, safe):
@@ -142,6 +144,7 @@ async def run_kms_service(
                 identification=_identification(settings, principals, follower, clock),
                 authorization=space.authorization,
                 events=events,
+                attributes=attributes,
             )
             schedule = KeySchedule(space.keys, schedule_clock, events)
             await lifecycle.start()

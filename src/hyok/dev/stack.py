@@ -28,6 +28,7 @@ from hyok.dev.stopwatch import Border, Stopwatch, TimedExternalKeys, TimedKeyMan
 from hyok.errors import NotDoneError
 from hyok.keymanagers.interface import KeyAdministrator, KeyVersion, Sealed
 from hyok.kms.call import Call
+from hyok.kms.call_attributes import GivenAttributes
 from hyok.kms.ciphertext_blob import CiphertextBlob, parse_blob
 from hyok.kms.encryption_context import canonical_context
 from hyok.kms.inner_layer import InnerCiphertextError, open_inner
@@ -290,6 +291,7 @@ async def run_stack(sides: Sides, data: Path, ports: Ports, *, events: Path | No
             run_kms_service(
                 settings,
                 schedule_clock=deletion_clock,
+                attributes=GivenAttributes(),
                 wrap_external_keys=lambda external_keys: TimedExternalKeys(external_keys, stopwatch),
             )
         )

@@ -18,6 +18,7 @@ from hyok.errors import HyokError
 from hyok.kms import errors
 from hyok.kms.authorization import Authorization
 from hyok.kms.call import Call
+from hyok.kms.call_attributes import GivenAttributes
 from hyok.kms.caller import CallerIdentification, IdentificationFailure, UnidentifiedCallerError
 from hyok.kms.events.calls import Events
 from hyok.kms.identity import answer_get_caller_identity
@@ -56,11 +57,14 @@ class KmsService:
         identification: CallerIdentification,
         authorization: Authorization,
         events: Events | None = None,
+        attributes: GivenAttributes | None = None,
     ) -> None:
+        """`attributes` lets callers say what at AWS the way of a call decides; for tests only."""
         self._model = model
         self._identification = identification
         self._authorization = authorization
         self._events = events
+        self._attributes = attributes
         self._operations: dict[str, Operation] = {}
         for family in families:
             self._operations.update(family.operations())
@@ -118,6 +122,8 @@ class KmsService:
             identity=caller.identity,
             trace=None if self._events is None else CallTrace(),
         )
+        if self._attributes is not None:
+            call = self._attributes.applied_to(call, request)
         if self._events is None:
             return await self._carry_out(call, request)
         return await self._carry_out_recorded(self._events, call, request, caller.user_id)

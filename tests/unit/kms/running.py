@@ -21,6 +21,7 @@ from hyok.clock import AdjustableClock, Deadline, SystemClock
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe
 from hyok.kms.call import Call
+from hyok.kms.call_attributes import GivenAttributes
 from hyok.kms.caller import AnyCredentials, Caller
 from hyok.kms.connection_state import ConnectionState
 from hyok.kms.custom_key_stores import Connectivity, CustomKeyStore, CustomKeyStoreDirectory, ProxyCredential
@@ -139,7 +140,14 @@ class KnownCallers:
 class RunningKms:
     """The service, and what stands around it."""
 
-    def __init__(self, directory: Path, runner: asyncio.Runner, *, events: Events | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        runner: asyncio.Runner,
+        *,
+        events: Events | None = None,
+        attributes: GivenAttributes | None = None,
+    ) -> None:
         self._runner = runner
         self.storage = open_storage(f"sqlite:///{directory / 'kms.db'}", Side.KMS)
         safe = open_safe(self.storage, ROOT)
@@ -163,6 +171,7 @@ class RunningKms:
             identification=self.callers,
             authorization=self.space.authorization,
             events=events,
+            attributes=attributes,
         )
 
     def run(self, coroutine: Any) -> Any:
@@ -229,10 +238,12 @@ class RunningKms:
 
 
 @contextmanager
-def running_kms(directory: Path, *, events: Events | None = None) -> Iterator[RunningKms]:
+def running_kms(
+    directory: Path, *, events: Events | None = None, attributes: GivenAttributes | None = None
+) -> Iterator[RunningKms]:
     """Start a KMS on a directory's storage, and stop it."""
     with asyncio.Runner() as runner:
-        kms = RunningKms(directory, runner, events=events)
+        kms = RunningKms(directory, runner, events=events, attributes=attributes)
         try:
             yield kms
         finally:
