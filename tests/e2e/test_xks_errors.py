@@ -21,6 +21,7 @@ from hyok.administration.credentials import create_credential
 from hyok.administration.external_keys import add_external_key
 from hyok.administration.keys import create_key, disable_key
 from hyok.administration.keystores import create_key_store, update_key_store
+from hyok.administration.policies import set_policy
 from hyok.assembly.holder import Holder
 from hyok.keymanagers.errors import KeyManagerFailure
 from hyok.proxy.keystores import KeyStoreState
@@ -31,6 +32,7 @@ from tests.integration.proxy.live import KEY as LIVE_KEY
 from tests.integration.proxy.live import LiveProxy
 from tests.integration.spec.running import RunningProxy, running_proxy
 from tests.integration.spec.wire import HEALTH_CONTENT, decrypt_content, encrypt_content, eventually
+from tests.unit.proxy.authorization.written import document
 from tests.unit.proxy.managers import FailingManager
 from tests.unit.proxy.stage import metadata, to_base64
 
@@ -40,11 +42,6 @@ METADATA, ENCRYPT, DECRYPT, HEALTH = (
     XksOperation.DECRYPT,
     XksOperation.GET_HEALTH_STATUS,
 )
-NOT_YET = {
-    (XksErrorName.ACCESS_DENIED, METADATA): "comes with secondary authorization",
-    (XksErrorName.ACCESS_DENIED, ENCRYPT): "comes with secondary authorization",
-    (XksErrorName.ACCESS_DENIED, DECRYPT): "comes with secondary authorization",
-}
 NEVER = {
     (XksErrorName.DEPENDENCY_TIMEOUT, HEALTH): "a key manager that does not answer is reported as UNAVAILABLE",
 }
@@ -121,6 +118,7 @@ def cases() -> Iterator[Case]:
     for operation in (METADATA, ENCRYPT, DECRYPT):
         yield Case(XksErrorName.KEY_NOT_FOUND, operation, "nobody's key", key_id="nobody")
         yield Case(XksErrorName.KEY_NOT_FOUND, operation, "key not added", key_id="not-added")
+        yield Case(XksErrorName.ACCESS_DENIED, operation, "denied by policy", key_id="forbidden")
         yield Case(XksErrorName.VALIDATION, operation, "no principal", without(operation, "awsPrincipalArn"))
     for operation in (ENCRYPT, DECRYPT):
         yield Case(XksErrorName.VALIDATION, operation, "no key ARN", without(operation, "kmsKeyArn"))
@@ -178,17 +176,30 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
             disable_key(keys, "disabled")
             for key_id in ("both", "disabled"):
                 offer(holder, key_id)
+            offer(holder, "forbidden", manager_key_id="both")
+            forbid(holder, "forbidden")
         yield running
 
 
-def offer(holder: Holder, key_id: str, *, key_store: str = "main") -> None:
+def forbid(holder: Holder, key_id: str) -> None:
+    set_policy(
+        holder.storage,
+        holder.safe,
+        holder.clock,
+        key_store="main",
+        external_key_id=key_id,
+        document=document({"Effect": "Deny"}).encode(),
+    )
+
+
+def offer(holder: Holder, key_id: str, *, key_store: str = "main", manager_key_id: str | None = None) -> None:
     add_external_key(
         holder.storage,
         holder.clock,
         key_store=key_store,
         external_key_id=key_id,
         key_manager="software",
-        manager_key_id=key_id,
+        manager_key_id=manager_key_id or key_id,
     )
 
 
@@ -324,7 +335,7 @@ def test_every_error_of_every_operation_is_brought_about_here() -> None:
     wanted = {(error, operation) for error in XksErrorName for operation in error.operations}
     seen = {(case.error, case.operation) for case in cases()}
     seen |= {(error, operation) for _, error, operation in FAILURES} | set(INTERNAL + QUOTA)
-    assert wanted - seen == NOT_YET.keys() | NEVER.keys()
+    assert wanted - seen == NEVER.keys()
     assert seen <= wanted
 
 

@@ -15,7 +15,7 @@ from hyok.errors import NotDoneError
 from hyok.proxy.ciphertext_metadata import FIRST_COPY, MAX_COPY
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
-from hyok.storage.schema import external_key_copies, external_keys
+from hyok.storage.schema import external_key_copies, external_keys, first_use_bindings, proxy_policies
 from hyok.xks.uri import is_external_key_id
 
 
@@ -153,16 +153,14 @@ def remove_external_key(storage: Storage, clock: Clock, *, key_store: str, exter
     """Take a key out of a key store: AWS KMS is told that there is none. It stays in its key manager."""
     with storage.transaction() as connection:
         key = _get(connection, key_store, external_key_id)
-        connection.execute(
-            delete(external_key_copies).where(
-                external_key_copies.c.key_store == key_store, external_key_copies.c.external_key_id == external_key_id
-            )
-        )
-        connection.execute(
-            delete(external_keys).where(
-                external_keys.c.key_store == key_store, external_keys.c.external_key_id == external_key_id
-            )
-        )
+        deleted = {
+            table: connection.execute(
+                delete(table).where(table.c.key_store == key_store, table.c.external_key_id == external_key_id)
+            ).rowcount
+            for table in (external_key_copies, first_use_bindings, proxy_policies, external_keys)
+        }
+        if deleted[proxy_policies]:
+            record_change(connection, ChangeKind.POLICY, key_store, at=clock.now())
         record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=clock.now())
     return key
 

@@ -14,7 +14,14 @@ from hyok.proxy.keystores import KeyStoreState
 from hyok.proxy.predecessors import Predecessor, parse_predecessor
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
-from hyok.storage.schema import credentials, external_key_copies, external_keys, key_stores
+from hyok.storage.schema import (
+    credentials,
+    external_key_copies,
+    external_keys,
+    first_use_bindings,
+    key_stores,
+    proxy_policies,
+)
 from hyok.xks.errors import XksError
 from hyok.xks.uri import validate_uri_path
 
@@ -124,7 +131,8 @@ def delete_key_store(storage: Storage, clock: Clock, name: str, *, with_keys: bo
                 f"key store {name} still offers external keys ({count}), which AWS KMS could no longer use; remove "
                 "them first, or say that the key store goes with its keys"
             )
-        connection.execute(delete(external_key_copies).where(external_key_copies.c.key_store == name))
+        for table in (external_key_copies, first_use_bindings, proxy_policies):
+            connection.execute(delete(table).where(table.c.key_store == name))
         connection.execute(delete(external_keys).where(of_store))
         connection.execute(delete(credentials).where(credentials.c.key_store == name))
         connection.execute(delete(key_stores).where(key_stores.c.name == name))

@@ -124,9 +124,10 @@ def sealed_columns(side: Side) -> Sequence[SealedColumn]:
         case Side.HOLDER:
             from hyok.custody.audit_key import SEALED_PRIVATE_KEYS
             from hyok.custody.credentials import SEALED_SECRETS
+            from hyok.custody.policies import SEALED_POLICIES
             from hyok.keymanagers.embedded.sealed_material import SEALED_MATERIAL
 
-            return (SEALED_SECRETS, SEALED_PRIVATE_KEYS, SEALED_MATERIAL)
+            return (SEALED_SECRETS, SEALED_POLICIES, SEALED_PRIVATE_KEYS, SEALED_MATERIAL)
         case Side.KMS:
             from hyok.kms.sealed_columns import SEALED_COLUMNS
 

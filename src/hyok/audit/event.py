@@ -39,6 +39,10 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="eve
     """The policy that decided."""
     statement: str = ""
     """The statement of it."""
+    shadow_decision: str = ""
+    """What it would have decided with the policies in shadow mode in force; likewise the next two."""
+    shadow_policy: str = ""
+    shadow_statement: str = ""
     flags: tuple[str, ...] = ()
     """What is remarkable about the request, by the rules that watch for it."""
     key_manager: str = ""

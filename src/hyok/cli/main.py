@@ -35,6 +35,7 @@ COMMANDS: Final = (
     "keystore",
     "credential",
     "key",
+    "policy",
     "principal",
     "root",
     "anchor",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
 from hyok.proxy.ciphertext_metadata import FIRST_COPY
 from hyok.proxy.predecessors import AadLayout
 from hyok.proxy.quota import Quota
@@ -101,6 +102,8 @@ class KeyStore:
     """What the proxies before this one wrote, by the ciphertext metadata that tells it."""
     quota: Quota | None = None
     """What this process may take of it; no limit if None."""
+    policies: KeyStorePolicies | None = None
+    """What decides on each use of its keys; None if nothing but AWS does."""
 
 
 class KeyStoreDirectory:

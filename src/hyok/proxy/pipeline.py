@@ -1,7 +1,6 @@
 """One request to the external key store proxy, from top to bottom (`ProxyService._serve`), and the record it leaves.
 
-Steps, in order: route, method, authenticate, admit, decode, perform, encode, record. Secondary authorization comes
-between 5 and 6, for all operations but GetHealthStatus.
+Steps, in order: route, method, authenticate, admit, decode, authorize, perform, encode, record.
 """
 
 from __future__ import annotations
@@ -23,17 +22,18 @@ from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyManager
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.authentication import authenticate
+from hyok.proxy.authorization.authorizing import authorize
 from hyok.proxy.call import KeyCall
 from hyok.proxy.copies import Copies
 from hyok.proxy.deadline import finish_by
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import ExternalKey, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.operations.get_health_status import ProxyIdentity, get_health_status
-from hyok.proxy.operations.on_key import perform_on_key
+from hyok.proxy.operations.on_key import KeyRequest, perform_on_key
 from hyok.proxy.probes import Probes
 from hyok.proxy.routing import Router
 from hyok.proxy.translate import translate
-from hyok.proxy.wire import XksRequest, XksResponse, decode_request, encode_response
+from hyok.proxy.wire import XksResponse, decode_request, encode_response
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.xks.errors import XksError, XksErrorName, encode_error
 from hyok.xks.messages import GetHealthStatusRequest
@@ -109,7 +109,7 @@ class ProxyService:
             record.detail = _describe_defect(error)
             _log.error("a request failed inside the proxy: %s", record.detail)
             response = _refuse(XksError(XksErrorName.INTERNAL), record)
-        # 8. Record.
+        # 9. Record.
         record.status = response.status
         if not record.key_store:
             record.target = request.target[:_RECORDED_CHARACTERS].decode("latin-1")
@@ -159,12 +159,20 @@ class ProxyService:
         # 5. Decode: below this line no JSON and no Base64.
         asked = decode_request(route.operation, request.body)
         record.request_metadata = asked.request_metadata
+        # 6. Authorize what uses a key; GetHealthStatus is exempt.
+        if isinstance(asked, GetHealthStatusRequest):
+            work = self._check_health(key_store, request.deadline)
+        else:
+            key = _find_key(key_store, route.key_id)
+            if key_store.policies is not None:
+                authorize(key_store.policies, asked.request_metadata, request, record, now=now)
+            work = self._use(asked, key, key_store, request.deadline, record)
         decoded_at = monotonic()
         record.decode_us = int((decoded_at - authenticated_at) * 1e6)
-        # 6. Perform, by the deadline.
+        # 7. Perform, by the deadline.
         self._metrics.requests_in_flight += 1
         try:
-            answered = await finish_by(request.deadline, self._perform(asked, key_store, request.deadline, record))
+            answered = await finish_by(request.deadline, work)
         finally:
             self._metrics.requests_in_flight -= 1
             performed_at = monotonic()
@@ -174,17 +182,15 @@ class ProxyService:
         stages.authenticate += authenticated_at - began_at
         stages.decode += decoded_at - authenticated_at
         stages.perform += performed_at - decoded_at
-        # 7. Encode.
+        # 8. Encode.
         return encode_response(answered)
 
-    def _perform(
-        self, asked: XksRequest, key_store: KeyStore, deadline: Deadline, record: RequestRecord
+    def _check_health(self, key_store: KeyStore, deadline: Deadline) -> Coroutine[object, None, XksResponse]:
+        return get_health_status(self._identity, self._health, key_store.external_keys.key_managers(), deadline)
+
+    def _use(
+        self, asked: KeyRequest, key: ExternalKey, key_store: KeyStore, deadline: Deadline, record: RequestRecord
     ) -> Coroutine[object, None, XksResponse]:
-        if isinstance(asked, GetHealthStatusRequest):
-            return get_health_status(self._identity, self._health, key_store.external_keys.key_managers(), deadline)
-        key = key_store.external_keys.find(record.external_key_id)
-        if key is None:
-            raise XksError(XksErrorName.KEY_NOT_FOUND, "there is no such key in this key store")
         if key.copies:
             call = partial(self._begin_use, key_store=key_store, record=record)
             return self._copies.perform(asked, key, call, deadline)
@@ -214,6 +220,13 @@ class ProxyService:
 
 class _MethodNotAllowedError(HyokError):
     """An API path was asked with another method than POST."""
+
+
+def _find_key(key_store: KeyStore, key_id: str) -> ExternalKey:
+    key = key_store.external_keys.find(key_id)
+    if key is None:
+        raise XksError(XksErrorName.KEY_NOT_FOUND, "there is no such key in this key store")
+    return key
 
 
 def _refuse(error: XksError, record: RequestRecord) -> HttpResponse:

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Select, Table, select, tuple_
 from hyok.custody.credentials import CredentialPlace, open_credential
 from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
+from hyok.proxy.authorization.facts import Organizations
+from hyok.proxy.authorization.stored_policies import read_key_store_policies
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.predecessors import AadLayout, PredecessorError, parse_predecessor
 from hyok.proxy.quota import Quota
@@ -27,34 +29,36 @@ _PARAMETERS_AT_ONCE: Final = 400
 """Twice this is still below SQLite's limit for one statement."""
 _FIRST_POSITION: Final = 0
 """Of the copy that stands in the external key's own row."""
+_OF_KEY_STORES: Final = (ChangeKind.KEY_STORE, ChangeKind.CREDENTIAL, ChangeKind.POLICY)
+"""The changes after which a key store is read anew; its external keys stay."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 class StoredKeyStores:
     """Keeps a directory as the storage has it."""
 
-    def __init__(self, storage: Storage, safe: Safe, *, workers: int = 1) -> None:
+    def __init__(
+        self, storage: Storage, safe: Safe, *, workers: int = 1, organizations: Organizations | None = None
+    ) -> None:
         """Read all key stores, which blocks: called at start. `workers` processes share each quota."""
         self._storage = storage
         self._safe = safe
         self._workers = workers
+        self._organizations = organizations or {}
         with storage.reading() as connection:
-            self.directory = KeyStoreDirectory(_read_key_stores(connection, safe, None, workers=workers))
+            self.directory = KeyStoreDirectory(self._read_key_stores(connection, None))
             for name, key in _read_external_keys(connection, None):
                 self._put_key(name, key)
 
     async def apply(self, changes: Sequence[Change]) -> None:
         """Read again what changed; other changes do not concern the proxy. HyokError if that is not possible."""
-        names = {change.subject for change in changes if change.kind in (ChangeKind.KEY_STORE, ChangeKind.CREDENTIAL)}
+        names = {change.subject for change in changes if change.kind in _OF_KEY_STORES}
         places = {_place_of(change) for change in changes if change.kind is ChangeKind.EXTERNAL_KEY}
         if not names and not places:
             return
         found_stores, found_keys = await self._storage.read(
             lambda connection: (
-                {
-                    key_store.name: key_store
-                    for key_store in _read_key_stores(connection, self._safe, names, workers=self._workers)
-                },
+                {key_store.name: key_store for key_store in self._read_key_stores(connection, names)},
                 {_Place(name, key.id): key for name, key in _read_external_keys(connection, places)},
             )
         )
@@ -66,6 +70,26 @@ class StoredKeyStores:
                 self._put_key(place.key_store, key)
             elif (key_store := self.directory.named(place.key_store)) is not None:
                 key_store.external_keys.remove(place.key_id)
+
+    def _read_key_stores(self, connection: Connection, names: Collection[str] | None) -> list[KeyStore]:
+        query = select(key_stores)
+        if names is not None:
+            query = query.where(key_stores.c.name.in_(names))
+        return [
+            KeyStore(
+                name=row.name,
+                path_prefix=row.path_prefix,
+                regions=frozenset(region.encode() for region in row.regions),
+                state=_read_state(row.name, row.state),
+                credentials=_read_credentials(connection, self._safe, row.name),
+                external_keys=ExternalKeys(),
+                created_at=row.created_at,
+                predecessors=_read_predecessors(row.name, row.predecessors),
+                quota=None if row.quota is None else Quota(row.quota / self._workers),
+                policies=read_key_store_policies(connection, self._safe, row.name, self._organizations),
+            )
+            for row in connection.execute(query).all()
+        ]
 
     def _with_what_stays(self, key_store: KeyStore | None) -> KeyStore | None:
         # The keys come by changes of their own; one that was deleted and made anew must not inherit the old ones.
@@ -93,28 +117,6 @@ class _Place(NamedTuple):
 def _place_of(change: Change) -> _Place:
     name, _, key_id = change.subject.partition("/")
     return _Place(name, key_id)
-
-
-def _read_key_stores(
-    connection: Connection, safe: Safe, names: Collection[str] | None, *, workers: int
-) -> list[KeyStore]:
-    query = select(key_stores)
-    if names is not None:
-        query = query.where(key_stores.c.name.in_(names))
-    return [
-        KeyStore(
-            name=row.name,
-            path_prefix=row.path_prefix,
-            regions=frozenset(region.encode() for region in row.regions),
-            state=_read_state(row.name, row.state),
-            credentials=_read_credentials(connection, safe, row.name),
-            external_keys=ExternalKeys(),
-            created_at=row.created_at,
-            predecessors=_read_predecessors(row.name, row.predecessors),
-            quota=None if row.quota is None else Quota(row.quota / workers),
-        )
-        for row in connection.execute(query).all()
-    ]
 
 
 def _read_predecessors(name: str, texts: list[str] | None) -> dict[bytes, tuple[AadLayout, ...]]:

@@ -17,6 +17,8 @@ class ChangeKind(Enum):
     """The credentials of a key store: the key store's name."""
     EXTERNAL_KEY = "external key"
     """`<key store>/<external key id>`."""
+    POLICY = "policy"
+    """The policies of a key store and of its external keys: the key store's name."""
     EMBEDDED_KEY = "embedded key"
     """A key of the embedded key manager: its key id."""
     CUSTOM_KEY_STORE = "custom key store"

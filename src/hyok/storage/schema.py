@@ -44,7 +44,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0006", Side.KMS: "kms_0003"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0007", Side.KMS: "kms_0003"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _NAMES: Final = {
@@ -145,6 +145,31 @@ external_key_copies: Final = Table(
     ),
 )
 """Further copies of external keys, numbered from 2; the first stands in `external_keys`, at position 0."""
+
+proxy_policies: Final = Table(
+    "proxy_policies",
+    holder,
+    Column("key_store", Text, ForeignKey("key_stores.name"), primary_key=True),
+    Column("external_key_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("mode", Text, primary_key=True),
+    Column("sealed_document", LargeBinary, nullable=False),
+    Column("set_at", Double, nullable=False),
+)
+"""Secondary authorization. `external_key_id` is empty for a policy of the whole key store."""
+
+first_use_bindings: Final = Table(
+    "first_use_bindings",
+    holder,
+    Column("key_store", Text, primary_key=True),
+    Column("external_key_id", Text, primary_key=True),
+    Column("kms_key_arn", Text),
+    Column("bound_at", Double),
+    ForeignKeyConstraint(
+        ["key_store", "external_key_id"], ["external_keys.key_store", "external_keys.external_key_id"]
+    ),
+)
+"""The external keys that one KMS key may use: the first that did, null until then."""
 
 audit_keys: Final = Table(
     "audit_keys",
