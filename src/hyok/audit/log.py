@@ -27,7 +27,7 @@ from hyok.audit.event import RequestRecord, encode_record
 from hyok.audit.keeper import RESERVE_BYTES, Keeper
 from hyok.audit.layout import LogPlace
 from hyok.audit.notes import Signer
-from hyok.audit.recovery import recover_log
+from hyok.audit.recovery import Recovered, recover_log
 from hyok.audit.structure import LogOpened, WritingInterrupted, encode_structural, instant
 from hyok.audit.trail import Trail, add_log, newest_sizes, open_trail, try_to_lock_log
 from hyok.audit.unauthenticated import UnauthenticatedBudget
@@ -289,7 +289,8 @@ def _open_log(
     try:
         recovered = recover_log(place, signer.key)
         writer = open_writer(place, recovered, rotation=rotation, now=now)
-        writer.write([_opening_line(trail, place, recovered.tree.size, signer, now())])
+        opening = _opening_record(trail, place, signer, recovered, now())
+        writer.write([encode_structural(opening)])
         log = AuditLog(
             writer,
             signer,
@@ -309,15 +310,15 @@ def _open_log(
     return log
 
 
-def _opening_line(trail: Trail, place: LogPlace, records: int, signer: Signer, now: float) -> bytes:
+def _opening_record(trail: Trail, place: LogPlace, signer: Signer, recovered: Recovered, now: float) -> LogOpened:
     sizes = newest_sizes(trail, signer.key)
     sizes.pop(place.name, None)
-    opened = LogOpened(
+    return LogOpened(
         time=instant(now),
         host=socket.gethostname(),
         pid=os.getpid(),
         version=version("hyok"),
-        records=records,
+        records=recovered.tree.size,
+        unsigned=recovered.unsigned,
         others=sizes,
     )
-    return encode_structural(opened)

@@ -49,6 +49,8 @@ class Recovered(NamedTuple):
     """The unreadable lines at the end, the tail included."""
     lost_records: int
     """Of which only the hashes are there."""
+    unsigned: int
+    """How many whole lines no checkpoint covers."""
 
 
 def recover_log(place: LogPlace, key: VerificationKey) -> Recovered:
@@ -63,7 +65,9 @@ def recover_log(place: LogPlace, key: VerificationKey) -> Recovered:
             raise BrokenLogError(
                 f"the log {place.name} has no records, but its checkpoint says {checkpoint.size}: they were removed"
             )
-        return Recovered(0, 0, MerkleTree(), MerkleTree(), [], is_begun=False, tail=b"", tears=(), lost_records=0)
+        return Recovered(
+            0, 0, MerkleTree(), MerkleTree(), [], is_begun=False, tail=b"", tears=(), lost_records=0, unsigned=0
+        )
     number = numbers[-1]
     content = place.segment_file(number).read_bytes()
     lines, tail = split_lines(content)
@@ -76,7 +80,8 @@ def recover_log(place: LogPlace, key: VerificationKey) -> Recovered:
     if checkpoint is not None:
         _compare_checkpoint(place, checkpoint, start, hashes)
     tears = _find_tears(lines, tail, first=start.size)
-    return Recovered(number, len(content), start, tree, hashes, begun is not None, tail, tears, lost)
+    unsigned = tree.size - (checkpoint.size if checkpoint is not None else 0)
+    return Recovered(number, len(content), start, tree, hashes, begun is not None, tail, tears, lost, unsigned)
 
 
 def split_lines(content: bytes) -> tuple[list[bytes], bytes]:

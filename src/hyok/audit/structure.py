@@ -43,6 +43,8 @@ class LogOpened(_Structural, frozen=True, kw_only=True, tag="log_opened"):
     """Of hyok."""
     records: int
     """How many the log had before."""
+    unsigned: int = 0
+    """Of these, how many the last writer had no time to sign: they are as they were found."""
     others: dict[str, int] = {}
     """The other logs of the trail, and how many records each had by its newest checkpoint: none can vanish unseen."""
 
