@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from hyok.assembly.holder import Holder
 from hyok.audit.administration import append_administrative
 from hyok.audit.log import AuditLog, open_audit_log
+from hyok.audit.redaction import LEAST_KEY_BYTES, Redaction
 from hyok.audit.writer import Rotation
+from hyok.config.references import resolve_secret
 from hyok.config.settings import AuditSettings
 from hyok.custody.audit_key import open_audit_signer
+from hyok.errors import OperatorError
 
 _MEBIBYTE = 1024 * 1024
 _HOUR_SECONDS = 3600.0
@@ -34,6 +38,19 @@ def record_administration(settings: AuditSettings, holder: Holder, record: Mappi
     """
     signer = open_audit_signer(holder.storage, holder.safe, holder.clock)
     return append_administrative(settings.directory, signer, record, now=holder.clock.now, rotation=_rotation(settings))
+
+
+def open_redaction(settings: AuditSettings) -> Redaction:
+    """Return what exports and sinks are not told. OperatorError if pseudonyms are asked for without a key."""
+    wanted = settings.redaction
+    if wanted.pseudonymize and wanted.pseudonym_key is None:
+        raise OperatorError("[audit.redaction] pseudonymize needs pseudonym_key: a secret of 32 bytes or more")
+    secret = b"" if wanted.pseudonym_key is None else resolve_secret(wanted.pseudonym_key, os.environ).reveal()
+    if wanted.pseudonymize and len(secret) < LEAST_KEY_BYTES:
+        raise OperatorError(
+            f"[audit.redaction] pseudonym_key has {len(secret)} bytes; expected {LEAST_KEY_BYTES} or more"
+        )
+    return Redaction(wanted.remove, wanted.pseudonymize, secret)
 
 
 def _rotation(settings: AuditSettings) -> Rotation:

@@ -7,7 +7,8 @@ left for the next time.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,8 @@ from hyok.audit.trail import read_trail
 
 _decode: Final = msgspec.json.Decoder().decode
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
+MOST_DISORDER_SECONDS: Final = 60.0
+"""Records of one log are out of the order of their times by less."""
 _TIME_MARK: Final = b'"time":"'
 
 
@@ -69,15 +72,42 @@ def read_records(
         if since is not None and record.time < since:
             continue
         if until is not None and record.time >= until:
-            if all_later(record, until):
+            if (record.time - until).total_seconds() > MOST_DISORDER_SECONDS:
                 return
             continue
         yield record
 
 
-def all_later(record: StoredRecord, until: datetime) -> bool:
-    """Tell whether everything after this record is later too: records are out of order by less than a minute."""
-    return (record.time - until).total_seconds() > 60
+def read_last_records(
+    directory: Path,
+    count: int,
+    *,
+    wanted: Callable[[StoredRecord], bool],
+    logs: Collection[str] | None = None,
+    since: datetime | None = None,
+) -> list[StoredRecord]:
+    """Return the last `count` records that are wanted, in the order of their times.
+
+    Reads no more segments than it must; none that ended before `since`.
+    """
+    trail = read_trail(directory, None)
+    found: list[StoredRecord] = []
+    for place in trail.places():
+        if (logs is None or place.name in logs) and place.directory.is_dir():
+            found += _last_of_log(place, count, wanted, since)
+    return heapq.nlargest(count, found, key=lambda each: (each.time, each.number))[::-1]
+
+
+def _last_of_log(
+    place: LogPlace, count: int, wanted: Callable[[StoredRecord], bool], since: datetime | None
+) -> list[StoredRecord]:
+    found: list[StoredRecord] = []
+    for number in reversed(place.segments()):
+        found[:0] = deque((record for record in read_segment(place, number) if wanted(record)), maxlen=count)
+        begun = _beginning_of(place, number)
+        if len(found) >= count or (since is not None and begun is not None and begun.time < since):
+            break
+    return found[-count:]
 
 
 def read_log(place: LogPlace, *, since: datetime | None = None) -> Iterator[StoredRecord]:
@@ -85,6 +115,15 @@ def read_log(place: LogPlace, *, since: datetime | None = None) -> Iterator[Stor
     numbers = place.segments()
     for number in numbers[_first_needed(place, numbers, since) :]:
         yield from read_segment(place, number)
+
+
+def read_log_from(place: LogPlace, number: int) -> Iterator[StoredRecord]:
+    """Yield the records of one log from the segment on that the record with this number is in."""
+    numbers = place.segments()
+    begins = [begun.records if (begun := _beginning_of(place, each)) else 0 for each in numbers]
+    for begin, segment in zip([*begins[1:], None], numbers, strict=True):
+        if begin is None or begin > number:
+            yield from read_segment(place, segment)
 
 
 def read_segment(place: LogPlace, number: int, *, offset: int = 0, first: int | None = None) -> Iterator[StoredRecord]:
@@ -114,7 +153,7 @@ def _first_needed(place: LogPlace, numbers: list[int], since: datetime | None) -
     for position in range(len(numbers) - 1, 0, -1):
         begun = _beginning_of(place, numbers[position])
         if begun is not None and begun.time < since:
-            return max(0, position - 1) if (since - begun.time).total_seconds() < 60 else position
+            return max(0, position - 1) if (since - begun.time).total_seconds() < MOST_DISORDER_SECONDS else position
     return 0
 
 

@@ -21,8 +21,8 @@ class _Structural(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True,
 class SegmentBegun(_Structural, frozen=True, kw_only=True, tag="segment_begun"):
     """The first record of a segment: the tree of all before it, from which the segment can be verified alone."""
 
-    log: str
-    """The log's origin."""
+    origin: str
+    """The log's name in checkpoints."""
     segment: int
     records: int
     """How many the log had before."""
@@ -111,7 +111,7 @@ def parse_structural(line: bytes) -> Structural | None:
 def begin_segment(origin: str, segment: int, tree: MerkleTree, now: float) -> SegmentBegun:
     """Make the first record of a segment; `now` is in Unix seconds."""
     frontier = tuple(base64.b64encode(each).decode() for each in tree.frontier)
-    return SegmentBegun(time=instant(now), log=origin, segment=segment, records=tree.size, frontier=frontier)
+    return SegmentBegun(time=instant(now), origin=origin, segment=segment, records=tree.size, frontier=frontier)
 
 
 def instant(now: float) -> datetime:

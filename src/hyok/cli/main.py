@@ -39,6 +39,7 @@ COMMANDS: Final = (
     "principal",
     "root",
     "anchor",
+    "audit",
     "config",
 )
 """Each is the command of the same name in the module of the same name beside this file."""

@@ -485,6 +485,29 @@ KeyManagerSettings = (
 """One of the kinds of key manager, told apart by `kind`."""
 
 
+FieldPath = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]+(\.[A-Za-z_]+)*\Z", max_length=256)]
+_FIELDS = "a list of fields, a member of another as other.member"
+
+
+class RedactionSettings(Settings, frozen=True, kw_only=True):
+    """What exports and sinks are not told. The trail itself keeps it."""
+
+    remove: Annotated[tuple[FieldPath, ...], About("Fields that are left out.", '["peer", "detail"]', _FIELDS)] = ()
+    pseudonymize: Annotated[
+        tuple[FieldPath, ...],
+        About(
+            "Fields whose value is replaced by a pseudonym: the same for the same value, and of no use without the "
+            "key.",
+            '["request_metadata.awsPrincipalArn"]',
+            _FIELDS,
+        ),
+    ] = ()
+    pseudonym_key: Annotated[
+        SecretReference | None,
+        About("What pseudonyms are made with, 32 bytes or more.", '"file:/etc/hyok/pseudonym.key"'),
+    ] = None
+
+
 class AuditSettings(Settings, frozen=True, kw_only=True):
     """The trail of who used which key."""
 
@@ -500,14 +523,15 @@ class AuditSettings(Settings, frozen=True, kw_only=True):
     ] = False
     segment_mebibytes: Annotated[
         int,
-        msgspec.Meta(ge=1, le=4096),
-        About("A log's file of this size is closed and the next begun.", "64", "a whole number from 1 to 4096"),
+        msgspec.Meta(ge=1, le=1024),
+        About("A log's file of this size is closed and the next begun.", "64", "a whole number from 1 to 1024"),
     ] = 64
     segment_hours: Annotated[
         int,
         msgspec.Meta(ge=1, le=8784),
         About("So is one of this age.", "24", "a whole number from 1 to 8784"),
     ] = 24
+    redaction: RedactionSettings = RedactionSettings()
 
 
 class MetricsSettings(Settings, frozen=True, kw_only=True):

@@ -107,7 +107,9 @@ def test_a_crash_at_any_byte_of_the_recovery_itself_is_recovered_from(closed: Pa
 
 
 def test_a_crash_at_any_byte_of_a_segments_beginning_is_recovered_from(closed: Path, tmp_path: Path) -> None:
-    begun = b'{"event":"segment_begun","time":"2025-11-24T16:00:00Z","log":"x","segment":2,"records":6,"frontier":[]}\n'
+    begun = (
+        b'{"event":"segment_begun","time":"2025-11-24T16:00:00Z","origin":"x","segment":2,"records":6,"frontier":[]}\n'
+    )
     for cut in range(len(begun)):
         place = copy_of(closed, tmp_path)
         place.segment_file(2).write_bytes(begun[:cut])

@@ -131,7 +131,7 @@ def test_a_changed_byte_is_found_in_its_line(directory: Path, segment: int, line
 @pytest.mark.parametrize("segment", [1, 3, SEGMENTS])
 @pytest.mark.parametrize("line", [2, 4711])
 def test_a_removed_record_is_found_where_it_was(directory: Path, segment: int, line: int) -> None:
-    edit(directory, segment, lambda lines: lines.pop(line - 1) and None)
+    edit(directory, segment, lambda lines: lines.__delitem__(line - 1))
 
     finding = only_finding(verify_trail(directory, SIGNER.key))
     assert finding.kind is FindingKind.MISSING
@@ -167,7 +167,7 @@ def test_a_moved_record_is_found(directory: Path, origin: int, target: int) -> N
 
 def test_several_edits_in_several_segments_are_all_found(directory: Path) -> None:
     edit(directory, 1, lambda lines: lines.__setitem__(10, lines[10].replace(b"Alice", b"Mallo")))
-    edit(directory, 3, lambda lines: lines.pop(20) and None)
+    edit(directory, 3, lambda lines: lines.__delitem__(20))
     edit(directory, 3, lambda lines: lines.__setitem__(30, lines[30].replace(b"Alice", b"Mallo")))
 
     findings = verify_trail(directory, SIGNER.key).findings
