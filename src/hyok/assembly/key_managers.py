@@ -16,6 +16,7 @@ from hyok.config.settings import (
     KeyManagerSettings,
     KmipKeyManagerSettings,
     Pkcs11KeyManagerSettings,
+    PluginKeyManagerSettings,
     TransitKeyManagerSettings,
 )
 from hyok.custody.safe import Safe
@@ -51,7 +52,11 @@ class OpenKeyManager(NamedTuple):
 
 
 SingleKeyManagerSettings = (
-    EmbeddedKeyManagerSettings | Pkcs11KeyManagerSettings | TransitKeyManagerSettings | KmipKeyManagerSettings
+    EmbeddedKeyManagerSettings
+    | Pkcs11KeyManagerSettings
+    | TransitKeyManagerSettings
+    | KmipKeyManagerSettings
+    | PluginKeyManagerSettings
 )
 
 
@@ -99,6 +104,10 @@ def _open(
             from hyok.keymanagers.kmip.manager import KmipKeyManager
 
             return OpenKeyManager(KmipKeyManager(kmip_setup(settings)))
+        case PluginKeyManagerSettings():
+            from hyok.assembly.plugin import open_plugin
+
+            return OpenKeyManager(open_plugin(name, settings))
 
 
 def _make_hsm(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules) -> Pkcs11KeyManager:
@@ -149,6 +158,10 @@ def _administer(name: str, settings: SingleKeyManagerSettings, access: KeyManage
             from hyok.keymanagers.kmip.administrator import KmipKeyAdministrator
 
             return KmipKeyAdministrator(partial(kmip_setup, settings))
+        case PluginKeyManagerSettings():
+            from hyok.assembly.plugin import administer_plugin
+
+            return administer_plugin(name, settings)
 
 
 def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
@@ -173,6 +186,10 @@ def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
             from hyok.keymanagers.kmip.administrator import KmipKeyAdministrator
 
             return KmipKeyAdministrator(partial(kmip_setup, settings)).find_faults()
+        case PluginKeyManagerSettings():
+            from hyok.assembly.plugin import try_plugin
+
+            return try_plugin(settings)
 
 
 def key_manager_policy(settings: KeyManagerSettings, key_ids: Iterable[str]) -> str:
@@ -186,5 +203,5 @@ def key_manager_policy(settings: KeyManagerSettings, key_ids: Iterable[str]) -> 
 
             names = {*key_ids, settings.health_key or ""}
             return least_privilege_policy(settings.mount, filter(is_key_name, names))
-        case KmipKeyManagerSettings():
-            return ""  # KMIP leaves it to each server how permissions are given
+        case KmipKeyManagerSettings() | PluginKeyManagerSettings():
+            return ""  # each server has its own way to give permissions

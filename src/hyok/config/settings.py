@@ -55,6 +55,7 @@ Pkcs11Preset = Literal[
     "protectserver",
     "protectserver-7.0",
 ]
+PluginName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}\Z")]
 KmipVersion = Literal["1.4", "2.0", "2.1"]
 KmipKeyName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,128}\Z")]
 
@@ -433,6 +434,24 @@ class Pkcs11KeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="k
     ] = 256
 
 
+class PluginKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="plugin"):
+    """A kind of key manager that another Python package brings; see docs/key-managers/writing-your-own.md."""
+
+    plugin: Annotated[
+        PluginName,
+        About(
+            "The name under which the package registers it (entry point group `hyok.key_managers`).",
+            '"acme"',
+            "a name of a-z A-Z 0-9 _ - .",
+        ),
+    ]
+    settings: Annotated[dict[Name, str], About("What it is told; its own documentation says what.", '"10.0.0.7"')] = {}
+    secrets: Annotated[
+        dict[Name, SecretReference],
+        About("Where its secrets are; it is told what is there.", '"file:/run/secrets/acme-token"'),
+    ] = {}
+
+
 class ClusterKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="cluster"):
     """Several key managers that hold the same keys, as one: each call goes to one of them that works."""
 
@@ -480,6 +499,7 @@ KeyManagerSettings = (
     | Pkcs11KeyManagerSettings
     | TransitKeyManagerSettings
     | KmipKeyManagerSettings
+    | PluginKeyManagerSettings
     | ClusterKeyManagerSettings
 )
 """One of the kinds of key manager, told apart by `kind`."""

@@ -7,7 +7,7 @@ leaves timeouts that need the current task (`asyncio.timeout`, aiohttp) to tasks
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -140,6 +140,25 @@ async def encrypt_verified(
     if await manager.decrypt(version, sealed, aad, deadline) != plaintext:
         raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, "it decrypts to something else")
     return sealed, bound
+
+
+class KeyManagerPlugin(Protocol):
+    """A kind of key manager that another package brings: an entry point of the group `hyok.key_managers`.
+
+    Both are given the name in the configuration, and `settings` and `secrets` as they stand there, resolved. Raise
+    `hyok.errors.OperatorError` for what an operator has to put right.
+    """
+
+    def open(self, name: str, settings: Mapping[str, str], secrets: Mapping[str, Secret]) -> KeyManager:
+        """Make the manager that a proxy asks, in each of its processes. May block; a device that is away is no error.
+
+        Called in a thread without a running loop; the manager's own calls come from the loop of its process.
+        """
+        ...
+
+    def administer(self, name: str, settings: Mapping[str, str], secrets: Mapping[str, Secret]) -> KeyAdministrator:
+        """Make what commands look up and change keys with. Where they are made elsewhere, it refuses: NotDoneError."""
+        ...
 
 
 class KeyAdministrator(Protocol):
