@@ -33,7 +33,8 @@ async def converse(parts: list[bytes]) -> list[int]:
     """Return the statuses of the answers."""
     service = ScriptedService()
     server = HttpServer(service, limits=Limits(head_bytes=500, body_bytes=100, header_count=10), budget=TimeBudget())
-    connection = server.open_connection()
+    connection = server.admit("192.0.2.1")
+    assert connection is not None
     transport = RecordingTransport(connection)
     connection.connection_made(transport)
     for part in parts:

@@ -121,7 +121,11 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
     connections: Annotated[
         int,
         msgspec.Meta(ge=1, le=1_000_000),
-        About("Open connections in all, once their TLS handshake is done.", "4096", "a whole number from 1 to 1000000"),
+        About(
+            "Open connections in all; what is too many is closed at once.",
+            "4096",
+            "a whole number from 1 to 1000000",
+        ),
     ] = 4096
     connections_per_address: Annotated[
         int,

@@ -50,8 +50,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         "expires_at",
     )
 
-    def __init__(self, server: HttpServer) -> None:
-        self._accepted_at = monotonic()  # the event loop makes the protocol at accept, before the TLS handshake
+    def __init__(self, server: HttpServer, address: str) -> None:
+        self._accepted_at = monotonic()  # made at accept, before the TLS handshake
         self._server = server
         self._answer = server.service.answer
         self._encode = server.encoder.encode
@@ -65,7 +65,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Answers that the turn has: their records may not be safe yet."""
         self._is_refused = self._is_closing = self._is_reading_paused = self._is_writing_paused = False
         self._closes_when_sent = False
-        self.address = ""
+        self.address = address
         """The client's IP address."""
         self.expires_at = _NEVER
         """When `expire` is due, in `time.monotonic` seconds."""
@@ -73,21 +73,17 @@ class HttpConnection(asyncio.BufferedProtocol):
     # The event loop calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start to listen to the client, unless there are too many already."""
+        """Start to listen to the client."""
         self._transport = cast("asyncio.Transport", transport)
         peer_name = transport.get_extra_info("peername")
-        host, port = peer_name[:2]
-        self.address = host
-        peer = Peer(str(Address(host, port)), common_name(transport.get_extra_info("peercert")))
+        peer = Peer(str(Address(*peer_name[:2])), common_name(transport.get_extra_info("peercert")))
         limits = self._server.limits
         self._reader = RequestReader(peer, accepted_at=self._accepted_at, limits=limits, budget=self._server.budget)
         self.expires_at = monotonic() + self._idle_seconds
         if self._server.is_draining:  # its handshake was under way when the drain began
             self._reader.is_last = True
             self.expires_at = monotonic() + limits.closing_seconds
-        if not self._server.admit(self):
-            self._reader.finish()
-            self._transport.abort()
+        self._server.enter(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Lend the place where the next bytes go: one for all connections, as each is read before the next is lent."""

@@ -29,7 +29,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_connection: int = 10_000
     """Connections end now and then, so that load spreads over workers again."""
     connections: int = 4096
-    """Counted from the end of the TLS handshake; before it, `handshake_seconds` alone bounds a client."""
+    """Counted from accept on; one too many is closed before its TLS handshake."""
     connections_per_address: int = 1024
     """Generous: behind a load balancer all clients share its few addresses."""
 

@@ -32,36 +32,45 @@ class HttpServer:
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         """Where the bytes of whichever connection is being read are."""
         self.connections: set[HttpConnection] = set()
+        self.handshakes: set[asyncio.Task[None]] = set()
+        """Of connections that are not there yet."""
         self.tasks: set[asyncio.Task[HttpResponse]] = set()
         """The answers that wait for something."""
         self.is_draining = False
         """No new connections; those there are close after their answers."""
+        self._counted: set[HttpConnection] = set()
         self._per_address: Counter[str] = Counter()
         self._is_sweeping = False
         self._sweep_seconds = _sweep_seconds(limits)
 
-    def open_connection(self) -> HttpConnection:
-        """Return the protocol for a connection that was just accepted."""
-        return HttpConnection(self)
+    def admit(self, address: str) -> HttpConnection | None:
+        """Return the protocol for a connection that was just accepted from an IP address, and count it.
 
-    def admit(self, connection: HttpConnection) -> bool:
-        """Count a connection; False if there are too many, in all or from its address."""
+        None if there are too many, in all or from this address.
+        """
+        limits = self.limits
+        if len(self._counted) >= limits.connections or self._per_address[address] >= limits.connections_per_address:
+            return None
+        connection = HttpConnection(self, address)
+        self._counted.add(connection)
+        self._per_address[address] += 1
+        return connection
+
+    def enter(self, connection: HttpConnection) -> None:
+        """Watch over a connection that was admitted and may bring requests now."""
+        self.connections.add(connection)
         if not self._is_sweeping:
             self._is_sweeping = True
             self._sweep_later()
-        self.connections.add(connection)
-        self._per_address[connection.address] += 1
-        return (
-            len(self.connections) <= self.limits.connections
-            and self._per_address[connection.address] <= self.limits.connections_per_address
-        )
 
     def forget(self, connection: HttpConnection) -> None:
         """Count a connection no more."""
         self.connections.discard(connection)
-        self._per_address[connection.address] -= 1
-        if not self._per_address[connection.address]:
-            del self._per_address[connection.address]
+        if connection in self._counted:
+            self._counted.remove(connection)
+            self._per_address[connection.address] -= 1
+            if not self._per_address[connection.address]:
+                del self._per_address[connection.address]
 
     def _sweep_later(self) -> None:
         self.encoder.set_date(time.time())

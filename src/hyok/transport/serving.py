@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import uvicorn
 import uvloop
 
+from hyok.transport.accepting import Acceptor
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.messages import HttpService
 from hyok.transport.server import HttpServer
@@ -110,7 +111,7 @@ class _UvicornServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 _no_application,
-                http=cast("type[asyncio.Protocol]", self._open_connection),
+                http=cast("type[asyncio.Protocol]", _no_protocol),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -131,19 +132,9 @@ class _UvicornServer(uvicorn.Server):
         await self.startup(self._listeners)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen as uvicorn does, with the time-outs for TLS that it does not let one set."""
-        tls, limits = self._endpoint.tls, self._endpoint.limits
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(
-                self._http.open_connection,
-                sock=each,
-                ssl=tls,
-                ssl_handshake_timeout=limits.handshake_seconds if tls else None,
-                ssl_shutdown_timeout=limits.closing_seconds if tls else None,
-            )
-            for each in sockets or []
-        ]
+        """Take connections in our own way, which counts them before their TLS handshake."""
+        acceptors = [Acceptor(each, self._http, self._endpoint.tls) for each in sockets or []]
+        self.servers = cast("list[asyncio.Server]", acceptors)  # uvicorn closes them as it would close servers
         self.started = True
 
     async def stop(self, drain: Drain) -> None:
@@ -172,16 +163,16 @@ class _UvicornServer(uvicorn.Server):
             server.close()
         for connection in self._http.connections:
             connection.end_soon()
-        # Handshakes under way are no connections yet; who takes longer than a call may last has given up.
-        handshakes_seconds = self._endpoint.budget.call_seconds
         began_at = time.monotonic()
-        while (elapsed := time.monotonic() - began_at) < seconds:
-            if not self._http.connections and elapsed > handshakes_seconds:
+        while time.monotonic() - began_at < seconds:
+            if not self._http.connections and not self._http.handshakes:
                 return
             await asyncio.sleep(_LINGER_STEP_SECONDS)
 
-    def _open_connection(self, **_: object) -> asyncio.BaseProtocol:
-        return self._http.open_connection()
+
+def _no_protocol(**_: object) -> asyncio.BaseProtocol:
+    """Stand where uvicorn expects what makes a protocol; connections are made by our acceptor."""
+    raise NotImplementedError
 
 
 async def _no_application(scope: object, receive: object, send: object) -> None:

@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from hyok.errors import OperatorError
+from hyok.transport.limits import Limits
 from hyok.transport.messages import HttpRequest, HttpResponse
 from hyok.transport.serving import Endpoint, run, serve
 from hyok.transport.sockets import Address, address_of, listen
@@ -288,5 +289,26 @@ def test_sockets_that_listen_already_are_served_each() -> None:
                 async with raw_client(each) as client:
                     client.send(GET)
                     assert await client.answer() == (200, b"/x")
+
+    run_briefly(scenario)
+
+
+def test_clients_that_connect_and_say_nothing_are_counted_before_any_handshake_and_in_time_no_more() -> None:
+    async def scenario() -> None:
+        tls = server_context(key_pair(AUTHORITY, "localhost")).context
+        trusting = client_context(authority_source(AUTHORITY)).context
+        limits = Limits(connections_per_address=5, handshake_seconds=0.5)
+        async with serving(ScriptedService(), tls=tls, limits=limits) as address:
+            silent = [await asyncio.open_connection(*address) for _ in range(5)]
+            refused, writer = await asyncio.open_connection(*address)
+            assert await refused.read() == b""
+            writer.close()
+            for _, each in silent:
+                each.close()
+            await asyncio.sleep(0.7)
+            reader, writer = await asyncio.open_connection(*address, ssl=trusting, server_hostname="localhost")
+            writer.write(GET)
+            assert (await reader.readuntil(b"/x")).startswith(b"HTTP/1.1 200")
+            writer.close()
 
     run_briefly(scenario)

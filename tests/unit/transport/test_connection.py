@@ -25,7 +25,8 @@ class Scene:
         self.connection, self.transport = self.connect()
 
     def connect(self) -> tuple[HttpConnection, RecordingTransport]:
-        connection = self.server.open_connection()
+        connection = self.server.admit("192.0.2.1")
+        assert connection is not None
         transport = RecordingTransport(connection)
         connection.connection_made(transport)
         return connection, transport
@@ -446,24 +447,15 @@ def test_a_client_that_ends_its_side_in_the_same_turn_is_still_answered() -> Non
     play(scenario)
 
 
-def test_connections_above_a_limit_are_cut() -> None:
+def test_connections_above_a_limit_are_not_admitted() -> None:
     async def scenario() -> None:
         scene = Scene(limits=Limits(connections=3, connections_per_address=2))
         _, second = scene.connect()
-        _, third = scene.connect()
-        assert (second.is_aborted, third.is_aborted) == (False, True)
-        await turns()
-        elsewhere = scene.server.open_connection()
-        transport = RecordingTransport(elsewhere, address=("192.0.2.2", 1))
-        elsewhere.connection_made(transport)
-        assert not transport.is_aborted
-        one_too_many = scene.server.open_connection()
-        last = RecordingTransport(one_too_many, address=("192.0.2.3", 1))
-        one_too_many.connection_made(last)
-        assert last.is_aborted
+        assert scene.server.admit("192.0.2.1") is None
+        assert scene.server.admit("192.0.2.2") is not None
+        assert scene.server.admit("192.0.2.3") is None
         second.close()
         await turns()
-        _, again = scene.connect()
-        assert not again.is_aborted
+        assert scene.server.admit("192.0.2.1") is not None
 
     play(scenario)
