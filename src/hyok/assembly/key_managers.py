@@ -89,6 +89,7 @@ def _open(
 
             leasing = Leasing(access.safe, access.clock, rotate_after=settings.rotate_after_encryptions)
             embedded = EmbeddedKeyManager(access.storage, leasing)
+            embedded.lease_ahead()
             return OpenKeyManager(embedded, embedded.apply, KeyDisposal(access.storage, access.safe, access.clock).run)
         case Pkcs11KeyManagerSettings():
             hsm = _make_hsm(name, settings, access.pkcs11_modules)

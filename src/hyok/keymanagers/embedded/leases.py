@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hyok.clock import Deadline
@@ -70,6 +70,20 @@ class EncryptionLeases:
         if lease.left <= lease.refill_at:
             lease.refill_at = 0  # asked once; what comes of it sets it anew
             self._ask(lease)
+
+    def lease_ahead(self, *, keys: int) -> None:
+        """Take blocks for the most used keys, which blocks the thread: for the start. StorageError."""
+        with self._storage.transaction() as connection:
+            versions = self._leasing.most_used(connection, at_most=keys)
+            granted = self._leasing.grant(connection, versions)
+        for version, outcome in granted.items():
+            self._take(self.of(version), outcome)
+
+    async def prepare(self, versions: Iterable[KeyVersion]) -> None:
+        """Take a block for each version that has none yet, ahead of its first use. What fails is tried again then."""
+        asked = {self._ask(lease) for lease in map(self.of, versions) if lease.left <= 0}
+        if asked:
+            await asyncio.wait(asked)
 
     def most_used_share(self) -> float:
         """Return how much of what one version may encrypt is given out, of the key where it is most; from 0 to 1."""

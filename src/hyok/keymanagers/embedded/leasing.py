@@ -26,7 +26,7 @@ from hyok.keymanagers.embedded.material import (
 from hyok.keymanagers.embedded.stored_keys import StoredKey, find_key, rotate
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyVersion
-from hyok.storage.schema import embedded_key_versions
+from hyok.storage.schema import embedded_key_versions, embedded_keys
 
 BLOCK: Final = 2**18
 """Encryptions given out at a time: one write in a minute for a key that encrypts 4,000 times a second, and one 16,384th
@@ -58,6 +58,18 @@ class Leasing(NamedTuple):
     ) -> Mapping[KeyVersion, Granted | KeyManagerError]:
         """Give out a block for each version, in the caller's write transaction; one that fails keeps no other."""
         return {version: self._grant_or_refuse(connection, version) for version in versions}
+
+    def most_used(self, connection: Connection, *, at_most: int) -> Sequence[KeyVersion]:
+        """Return the versions that encrypt now, those first that have given out most."""
+        versions, keys = embedded_key_versions.c, embedded_keys.c
+        query = (
+            select(versions.key_id, versions.number)
+            .join(embedded_keys, (keys.key_id == versions.key_id) & (keys.active_version == versions.number))
+            .where(keys.state == KeyState.ENABLED.value)
+            .order_by(versions.encryptions_leased.desc())
+            .limit(at_most)
+        )
+        return [KeyVersion(row.key_id, row.number) for row in connection.execute(query)]
 
     def _grant_or_refuse(self, connection: Connection, version: KeyVersion) -> Granted | KeyManagerError:
         try:

@@ -314,3 +314,69 @@ def test_the_most_used_key_tells_its_share(
         assert server.manager.most_used_share() == BLOCK / LIMIT
 
     serve(holder_storage, leasing, work)
+
+
+def encrypts_without_waiting(manager: EmbeddedKeyManager, version: KeyVersion) -> bool:
+    work = manager.encrypt(version, b"x", b"", NO_DEADLINE)
+    try:
+        work.send(None)
+    except StopIteration:
+        return True
+    work.close()
+    return False
+
+
+def test_after_the_start_the_most_used_keys_do_not_wait_for_their_lease(
+    holder_storage: Storage, leasing: Leasing, administrator: EmbeddedKeyAdministrator
+) -> None:
+    administrator.create_key("b", BOTH)
+    administrator.disable_key("b")
+    manager = EmbeddedKeyManager(holder_storage, leasing)
+    manager.lease_ahead()
+    assert given_out(holder_storage) == BLOCK
+    assert given_out(holder_storage, key_id="b") == 0
+    assert encrypts_without_waiting(manager, FIRST)
+
+
+def test_a_key_that_is_made_or_rotated_while_a_server_runs_has_its_lease_before_it_is_used(
+    holder_storage: Storage, leasing: Leasing, administrator: EmbeddedKeyAdministrator
+) -> None:
+    async def scenario() -> None:
+        server = Server(holder_storage, leasing)
+        await server.encrypt(1)
+        administrator.rotate_key("a")
+        administrator.create_key("b", BOTH)
+        await server.follow()
+        for key_id, number in (("a", 2), ("b", 1)):
+            version = await server.manager.active_version(key_id, NO_DEADLINE)
+            assert version.number == number
+            assert encrypts_without_waiting(server.manager, version)
+        await server.manager.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_a_key_that_is_disabled_does_not_wait_for_the_lease_of_another(
+    holder_storage: Storage, leasing: Leasing, administrator: EmbeddedKeyAdministrator
+) -> None:
+    async def scenario() -> None:
+        administrator.create_key("b", BOTH)
+        server = Server(holder_storage, leasing)
+        await server.encrypt(1)
+        await server.encrypt(1, "b")
+        administrator.rotate_key("a")
+        administrator.disable_key("b")
+        changes = await holder_storage.read(lambda connection: changes_since(connection, 0))
+        with holder_storage.transaction():  # nobody gets a lease meanwhile
+            applying = asyncio.create_task(server.manager.apply(changes))
+            await asyncio.sleep(0.1)
+            assert not applying.done()
+            with pytest.raises(KeyManagerError) as refused:
+                await server.manager.active_version("b", NO_DEADLINE)
+            assert refused.value.failure is KeyManagerFailure.KEY_DISABLED
+            assert (await server.manager.active_version("a", NO_DEADLINE)).number == 1
+        await applying
+        assert (await server.manager.active_version("a", NO_DEADLINE)).number == 2
+        await server.manager.aclose()
+
+    asyncio.run(scenario())
