@@ -13,9 +13,14 @@ settings.load_profile("hyok")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which Transit server the tests ran against."""
-    reports = (report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind))
-    if not any(_needs_transit(report.nodeid) for report in reports if isinstance(report, pytest.TestReport)):
+    """Say which Transit server the tests ran against, and whether Terraform itself was among them."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    tests = [report.nodeid for report in reports if isinstance(report, pytest.TestReport)]
+    if any("test_terraform" in test for test in tests) and "HYOK_TEST_TERRAFORM" not in os.environ:
+        terminalreporter.write_line(
+            "Terraform was tested by the calls of its provider; HYOK_TEST_TERRAFORM=plugin-folder runs Terraform itself"
+        )
+    if not any(map(_needs_transit, tests)):
         return
     openbao = os.environ.get("HYOK_TEST_OPENBAO")
     against = openbao or "a double, not OpenBao itself; HYOK_TEST_OPENBAO=path/to/bao runs the same tests against that"

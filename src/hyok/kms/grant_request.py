@@ -104,8 +104,11 @@ def _read_operations(operations: list[str]) -> tuple[str, ...]:
 def _read_constraints(constraints: Mapping[str, object]) -> GrantConstraints:
     equals = _read_context(constraints.get("EncryptionContextEquals"))
     subset = _read_context(constraints.get("EncryptionContextSubset"))
-    if equals is not None and subset is not None:
+    if equals and subset:
         raise errors.validation("More than one constraint supplied")
+    if equals is not None and subset is not None:
+        # Terraform's provider sends the one that was not asked for along, empty.
+        equals, subset = (None, subset) if subset else (equals, None)
     source_arn = constraints.get("SourceArn")
     return GrantConstraints(equals, subset, source_arn if isinstance(source_arn, str) else None)
 

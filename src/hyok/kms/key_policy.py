@@ -33,7 +33,7 @@ def read_policy(text: str) -> str:
     try:
         parse_policy(text, KEY_POLICY)
     except PolicyError as error:
-        raise AwsError("MalformedPolicyDocumentException", f"The key policy is none: {error}") from error
+        raise AwsError("MalformedPolicyDocumentException", f"The key policy cannot be read: {error}") from error
     return text
 
 

@@ -29,17 +29,27 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "encryption-sdk-javascript": ("node", "javascript/encryption_sdk.mjs"),
     "terraform": ("go/target/client", "terraform"),
 }
+TERRAFORM_PLUGINS = os.environ.get("HYOK_TEST_TERRAFORM")
+"""Where Terraform finds its AWS provider, if it is to be tested itself: no package registry has the provider."""
 CHANGE_SECONDS = 1.0
 """Within which a running proxy knows a new key."""
+TRUST = {"go": "AWS_CA_BUNDLE", "javascript": "NODE_EXTRA_CA_CERTS"}
+"""The programs that come over TLS, and the variable that tells them whom to trust; the others come without."""
 RunClient = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
 def external_keys(hyok_dev: DevServer) -> None:
-    """An external key for each program, of its name, known to the proxy."""
-    for name in PROGRAMS:
+    """An external key for each program that makes a KMS key of its own, by its name, known to the proxy."""
+    for name in ("go", "java", "javascript", "terraform"):
         hyok_dev.hyok("key", "create", name, "--keystore", "dev")
     time.sleep(CHANGE_SECONDS)
+
+
+def tls_variables(name: str, hyok_dev: DevServer) -> dict[str, str]:
+    if name not in TRUST:
+        return {}
+    return {"AWS_ENDPOINT_URL_KMS": hyok_dev.tls_endpoint, TRUST[name]: str(hyok_dev.ca_bundle)}
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +62,7 @@ def run_client(hyok_dev: DevServer) -> RunClient:
         finished = subprocess.run(
             PROGRAMS[name],
             cwd=HERE,
-            env=os.environ | hyok_dev.environment | variables,
+            env=os.environ | hyok_dev.environment | tls_variables(name, hyok_dev) | variables,
             capture_output=True,
             text=True,
             timeout=60,

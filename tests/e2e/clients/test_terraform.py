@@ -1,42 +1,68 @@
-"""The calls of Terraform's AWS provider, through the SDK under it; itself it is too large to build in a test."""
+"""The calls of Terraform's AWS provider, through the SDK under it; and Terraform itself, where it is given.
+
+Its provider is in no package registry and too large to build in a test. HYOK_TEST_TERRAFORM names the folder that
+`terraform init -plugin-dir` takes.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import boto3
 import pytest
 
 from hyok.testing.dev_server import DevServer
-from tests.e2e.clients.conftest import CHANGE_SECONDS, RunClient
+from tests.e2e.clients.conftest import CHANGE_SECONDS, HERE, TERRAFORM_PLUGINS, RunClient
+from tests.e2e.processes import await_state
+
+
+class KeyStore(NamedTuple):
+    """A key store of the proxy's that KMS has no custom key store for yet."""
+
+    name: str
+    uri_endpoint: str
+    uri_path: str
+    access_key_id: str
+    secret_access_key: str
+
+    def variables(self, prefix: str) -> dict[str, str]:
+        return {f"{prefix}{name}": value for name, value in self._asdict().items()}
 
 
 @pytest.fixture
-def second_key_store(hyok_dev: DevServer, external_keys: None) -> dict[str, str]:
-    """What the provider has to know of a key store that KMS has no custom key store for yet."""
-    store = json.loads(hyok_dev.hyok("keystore", "create", "terraform", "--output", "json"))["keystore"]
-    credential = json.loads(hyok_dev.hyok("credential", "create", "terraform", "--output", "json"))["credential"]
-    hyok_dev.hyok("key", "add", "terraform", "--keystore", "terraform")
-    time.sleep(CHANGE_SECONDS)
-    return {
-        "TEST_URI_ENDPOINT": hyok_dev.ready_line["proxy"]["uri_endpoint"],
-        "TEST_URI_PATH": store["uri_path"],
-        "TEST_ACCESS_KEY_ID": credential["access_key_id"],
-        "TEST_SECRET_ACCESS_KEY": credential["secret_access_key"],
-    }
+def new_key_store(hyok_dev: DevServer, external_keys: None) -> Callable[[str], KeyStore]:
+    """Makes one of this name, with the external key `terraform` in it."""
+
+    def make(name: str) -> KeyStore:
+        store = json.loads(hyok_dev.hyok("keystore", "create", name, "--output", "json"))["keystore"]
+        credential = json.loads(hyok_dev.hyok("credential", "create", name, "--output", "json"))["credential"]
+        hyok_dev.hyok("key", "add", "terraform", "--keystore", name)
+        time.sleep(CHANGE_SECONDS)
+        endpoint = hyok_dev.ready_line["proxy"]["uri_endpoint"]
+        secret = credential["secret_access_key"]
+        return KeyStore("terraform", endpoint, store["uri_path"], credential["access_key_id"], secret)
+
+    return make
 
 
-def test_terraform_applies_changes_refreshes_and_destroys(
-    run_client: RunClient, second_key_store: dict[str, str]
+def test_its_calls_apply_change_refresh_and_destroy(
+    run_client: RunClient, new_key_store: Callable[[str], KeyStore]
 ) -> None:
-    found = run_client("terraform", TEST_NAME="terraform", **second_key_store)
+    key_store = new_key_store("terraform-calls")
+    variables = {name.upper(): value for name, value in key_store.variables("TEST_").items()}
+    found = run_client("terraform", **variables)
     applied, changed = found["applied"], found["changed"]
     assert applied["store"] == {
         "name": "terraform",
         "type": "EXTERNAL_KEY_STORE",
         "cluster": None,
-        "endpoint": second_key_store["TEST_URI_ENDPOINT"],
+        "endpoint": key_store.uri_endpoint,
         "connectivity": "PUBLIC_ENDPOINT",
         "path": True,
         "credential": True,
@@ -80,3 +106,45 @@ def test_terraform_applies_changes_refreshes_and_destroys(
 def policy_sid(key: dict[str, Any]) -> str:
     sid: str = json.loads(key.pop("policy"))["Statement"][0]["Sid"]
     return sid
+
+
+UNCHANGED, CHANGED = 0, 2
+"""How `terraform plan -detailed-exitcode` ends."""
+
+
+@pytest.mark.skipif(
+    TERRAFORM_PLUGINS is None, reason="HYOK_TEST_TERRAFORM names no folder with Terraform's AWS provider"
+)
+def test_terraform_itself_finds_what_it_made_and_changed_as_it_left_it(
+    hyok_dev: DevServer, new_key_store: Callable[[str], KeyStore], tmp_path: Path
+) -> None:
+    kms = boto3.client("kms", **hyok_dev.client_settings)
+    (tmp_path / "main.tf").write_text((HERE / "terraform/main.tf").read_text())
+    variables = {
+        **new_key_store("terraform-itself").variables("TF_VAR_"),
+        "TF_VAR_endpoint": hyok_dev.endpoint,
+        "HOME": str(tmp_path),
+        "CHECKPOINT_DISABLE": "1",
+    }
+
+    def terraform(*arguments: str, status: int = 0) -> str:
+        command = ["terraform", *arguments]
+        finished = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | variables, capture_output=True, text=True, timeout=300
+        )
+        assert finished.returncode == status, finished.stdout + finished.stderr
+        return finished.stdout
+
+    terraform("init", f"-plugin-dir={TERRAFORM_PLUGINS}", "-input=false")
+    terraform("apply", "-auto-approve", "-input=false", "-target=aws_kms_custom_key_store.held")
+    store = kms.describe_custom_key_stores(CustomKeyStoreName="terraform itself")["CustomKeyStores"][0]
+    kms.connect_custom_key_store(CustomKeyStoreId=store["CustomKeyStoreId"])
+    await_state(kms, store["CustomKeyStoreId"], "CONNECTED")
+    terraform("apply", "-auto-approve", "-input=false")
+    assert terraform("output", "-raw", "opened") == "attack at dawn"
+    terraform("plan", "-detailed-exitcode", "-input=false", status=UNCHANGED)
+    variables |= {"TF_VAR_description": "changed", "TF_VAR_team": "platform", "TF_VAR_store_name": "renamed"}
+    terraform("plan", "-detailed-exitcode", "-input=false", status=CHANGED)
+    terraform("apply", "-auto-approve", "-input=false")
+    terraform("plan", "-detailed-exitcode", "-input=false", status=UNCHANGED)
+    terraform("destroy", "-auto-approve", "-input=false")

@@ -133,7 +133,11 @@ func (p provider) createGrant(keyID string) string {
 		RetiringPrincipal: aws.String("arn:aws:iam::123456789012:root"),
 		Name:              aws.String("terraform"),
 		Operations:        []types.GrantOperation{types.GrantOperationEncrypt, types.GrantOperationDecrypt},
-		Constraints:       &types.GrantConstraints{EncryptionContextEquals: map[string]string{"Department": "Finance"}},
+		// The provider sends the constraint that was not asked for along, empty.
+		Constraints: &types.GrantConstraints{
+			EncryptionContextEquals: map[string]string{"Department": "Finance"},
+			EncryptionContextSubset: map[string]string{},
+		},
 	})
 	check(err)
 	return *created.GrantId

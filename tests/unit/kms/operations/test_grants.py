@@ -60,6 +60,13 @@ def test_a_grant_is_listed_with_all_that_was_asked_for(kms: RunningKms, arn: str
     }
 
 
+@pytest.mark.parametrize("asked", ["EncryptionContextEquals", "EncryptionContextSubset"])
+def test_a_constraint_that_comes_empty_beside_another_is_none(kms: RunningKms, arn: str, asked: str) -> None:
+    constraints = {"EncryptionContextEquals": {}, "EncryptionContextSubset": {}, asked: {"a": "1"}}
+    create(kms, arn, Constraints=constraints)
+    assert listed(kms, arn)[0]["Constraints"] == {asked: {"a": "1"}}
+
+
 def test_what_was_not_asked_for_is_not_listed(kms: RunningKms, arn: str) -> None:
     create(kms, arn)
     (grant,) = listed(kms, arn)
@@ -133,7 +140,7 @@ def test_a_grant_that_ended_is_made_anew(kms: RunningKms, arn: str) -> None:
             "needs either RetiringPrincipal or RetiringServicePrincipal",
         ),
         (
-            {"Constraints": {"EncryptionContextEquals": {"a": "1"}, "EncryptionContextSubset": {}}},
+            {"Constraints": {"EncryptionContextEquals": {"a": "1"}, "EncryptionContextSubset": {"b": "2"}}},
             "More than one constraint supplied",
         ),
         (
