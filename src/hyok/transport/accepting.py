@@ -16,15 +16,19 @@ from hyok.transport.connection import HttpConnection
 from hyok.transport.server import HttpServer
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_PAUSE_SECONDS: Final = 1.0
+_EXHAUSTION_SECONDS: Final = 1.0
+_COURTESY_SECONDS: Final = 0.001
+"""About as long as the TLS handshake takes that has just begun."""
+_AT_ONCE: Final = 8
+"""What is taken of those who still wait after that: then the others are busy, too."""
 _log = logging.getLogger("hyok.transport")
 
 
 class Acceptor:
     """Takes connections from one listening socket, until it is closed.
 
-    One for each time the socket is ready: of several workers on one socket, the next is taken by whoever is idle, and
-    connections that live long are spread more evenly.
+    Other workers take from the same socket. Who has taken one lets them go first for a moment: else one that has just
+    been at work wakes up sooner than those who are idle, wins again, and ends up with nearly all.
     """
 
     def __init__(self, listener: socket.socket, server: HttpServer, tls: ssl.SSLContext | None) -> None:
@@ -46,23 +50,38 @@ class Acceptor:
         """Return at once; uvicorn asks for it."""
 
     def _accept(self) -> None:
+        if pause_seconds := self._accept_one():
+            self._loop.remove_reader(self._listener)
+            self._loop.call_later(pause_seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._is_closed:
+            return
+        if pause_seconds := max(self._accept_one() for _ in range(_AT_ONCE)):
+            self._loop.call_later(pause_seconds, self._go_on)
+        else:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _accept_one(self) -> float:
+        """Take one connection, if one waits. Return for how many seconds to let others go first."""
         try:
             accepted, peer = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another worker was quicker, or the client has gone
+            return 0.0  # another worker was quicker, or the client has gone
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
-            self._pause(error)
-            return
+            _log.error("no connections are accepted for %g s: %s", _EXHAUSTION_SECONDS, error.strerror)
+            return _EXHAUSTION_SECONDS
         connection = self._server.admit(peer[0])
         if connection is None:
             accepted.close()
-            return
+            return 0.0
         accepted.setblocking(False)
         handshake = self._loop.create_task(self._open(connection, accepted))
         self._server.handshakes.add(handshake)
         handshake.add_done_callback(self._server.handshakes.discard)
+        return _COURTESY_SECONDS
 
     async def _open(self, connection: HttpConnection, accepted: socket.socket) -> None:
         limits = self._server.limits
@@ -79,12 +98,3 @@ class Acceptor:
         except BaseException:
             self._server.forget(connection)
             raise
-
-    def _pause(self, error: OSError) -> None:
-        _log.error("no connections are accepted for %g s: %s", _PAUSE_SECONDS, error.strerror)
-        self._loop.remove_reader(self._listener)
-        self._loop.call_later(_PAUSE_SECONDS, self._go_on)
-
-    def _go_on(self) -> None:
-        if not self._is_closed:
-            self._loop.add_reader(self._listener, self._accept)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import socket
 from time import monotonic
 
@@ -307,6 +308,29 @@ def test_clients_that_connect_and_say_nothing_are_counted_before_any_handshake_a
                 each.close()
             await asyncio.sleep(0.7)
             reader, writer = await asyncio.open_connection(*address, ssl=trusting, server_hostname="localhost")
+            writer.write(GET)
+            assert (await reader.readuntil(b"/x")).startswith(b"HTTP/1.1 200")
+            writer.close()
+
+    run_briefly(scenario)
+
+
+def test_without_descriptors_connections_wait_instead_of_being_lost(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with serving(ScriptedService()) as address:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            client = socket.socket()
+            client.setblocking(False)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 1, hard))
+            try:
+                await asyncio.get_running_loop().sock_connect(client, address)
+                await asyncio.sleep(0.2)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert [each.getMessage() for each in caplog.records] == [
+                "no connections are accepted for 1 s: Too many open files"
+            ]
+            reader, writer = await asyncio.open_connection(sock=client)
             writer.write(GET)
             assert (await reader.readuntil(b"/x")).startswith(b"HTTP/1.1 200")
             writer.close()
