@@ -14,8 +14,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
 
+from hyok.assembly.root_sources import open_root_key
 from hyok.config.configuration import load_configuration
-from hyok.custody.file_root import open_file_root
 from hyok.custody.safe import Safe, open_safe
 from hyok.dev.protected_object import ProtectedObject, read_object
 from hyok.errors import HyokError
@@ -52,7 +52,7 @@ def keys_of(directory: Path) -> Iterator[bytes]:
     configuration = load_configuration(directory / "hyok.toml", {})
     kms = configuration.kms
     settings = configuration.require_holder() if kms is None else kms
-    root = open_file_root(Path(settings.root_key.source.target))
+    root = open_root_key(settings.root_key.source)
     storage = open_storage(str(settings.storage.url), Side.HOLDER if kms is None else Side.KMS)
     try:
         safe = open_safe(storage, root)

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hyok.assembly.root_keys import SideSettings
-from hyok.assembly.sides import open_root_key
+from hyok.assembly.root_sources import open_root_key
 from hyok.custody.anchor import Anchor
 from hyok.custody.safe import open_safe
 from hyok.errors import NotDoneError, OperatorError

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final, NamedTuple
 
-from hyok.assembly.sides import anchor_storage, open_root_key, renew_anchor
+from hyok.assembly.root_sources import open_root_key
+from hyok.assembly.sides import anchor_storage, renew_anchor
 from hyok.clock import SystemClock
 from hyok.config.configuration import Configuration
-from hyok.config.references import SecretReference
+from hyok.config.root_sources import RootSource
 from hyok.config.settings import RootKeySettings, StorageSettings
 from hyok.custody.rewrapping import (
     Keeping,
@@ -113,9 +114,9 @@ def opened_for_change(settings: SideSettings) -> Iterator[RootKeyChange]:
         yield RootKeyChange(storage, root, settings.storage)
 
 
-def open_successor(source: SecretReference) -> RootKey:
+def open_successor(configuration: Configuration, source: RootSource) -> RootKey:
     """Open the root key that takes over. OperatorError if it is missing or none."""
-    return open_root_key(source)
+    return open_root_key(configuration.complete_root_source(source))
 
 
 def sealed_columns(side: Side) -> Sequence[SealedColumn]:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
-from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
+from hyok.assembly.root_sources import open_root_key
 from hyok.config.settings import RootKeySettings, StorageSettings
 from hyok.custody.anchor import Anchor
-from hyok.custody.file_root import open_file_root, parse_root_key
-from hyok.custody.root_key import LocalRootKey, RootKey
 from hyok.custody.safe import Safe, SafeKey, open_safe, unlock_safe
 from hyok.storage.changes import current_position
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.schema import Side
-
-
-def open_root_key(source: SecretReference) -> RootKey:
-    """Open the root key that a reference names. OperatorError if it is missing or none."""
-    if source.scheme is ReferenceScheme.FILE:
-        return open_file_root(Path(source.target))
-    secret = resolve_secret(source, os.environ)
-    return LocalRootKey(parse_root_key(secret.reveal(), location=str(source)))
 
 
 def unlock_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -> SafeKey:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hyok.cli.options import OutputFormat, configuration_option, example, output_option, yes_option
+from hyok.cli.options import OutputFormat, configuration_option, example, output_option, read_configuration, yes_option
 from hyok.cli.output import confirm, print_document, print_facts, say
 from hyok.cli.sides import chosen_side, kms_option
 from hyok.errors import NotDoneError
 
 if TYPE_CHECKING:
-    from hyok.config.references import SecretReference
+    from collections.abc import Sequence
+
+    from hyok.config.root_sources import RootSource
     from hyok.custody.rewrapping import Keeping, Resealing
+    from hyok.custody.slip39.sharing import Group
 
 
 @click.group(short_help="The root key: show, create, replace by another.")
@@ -26,19 +29,74 @@ def root() -> None:
     """
 
 
-@root.command(epilog=example("hyok root create /etc/hyok/root-2.key"))
-@click.argument("file", type=click.Path(path_type=Path))
+@root.command(epilog=example("hyok root create /etc/hyok/root-2.key", "hyok root create --shares 3-of-5"))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--shares",
+    metavar="M-of-N",
+    multiple=True,
+    help="Print the key in N shares of words (SLIP-0039), any M of which give it back. Several times: groups.",
+)
+@click.option(
+    "--groups", "group_threshold", type=int, metavar="G", help="How many groups are needed; all of them if left out."
+)
 @output_option
-def create(file: Path, output: OutputFormat) -> None:
-    """Make a new root key in FILE (mode 0600), which is not there yet. It is used for nothing by this."""
+def create(file: Path | None, shares: tuple[str, ...], group_threshold: int | None, output: OutputFormat) -> None:
+    """Make a new root key: in FILE (mode 0600), which is not there yet, or in shares. It is used for nothing by this.
+
+    Shares are printed once and stored nowhere: give each to another person, then name `shamir:tty` as root_key.source.
+    """
     from hyok.custody.file_root import create_file_root
 
+    if (file is None) is not bool(shares):
+        raise click.UsageError("name either a file or --shares M-of-N")
+    if file is None:
+        _create_shares(shares, group_threshold or len(shares), output)
+        return
     created = create_file_root(file.absolute())
     match output:
         case OutputFormat.JSON:
             print_document({"root_key": {"id": created.id, "file": str(file)}})
         case OutputFormat.TEXT:
             print_facts([("Root key", created.id), ("File", str(file))])
+
+
+def _create_shares(shares: Sequence[str], group_threshold: int, output: OutputFormat) -> None:
+    import secrets
+
+    from hyok.custody.root_key import ROOT_KEY_BYTES, LocalRootKey
+    from hyok.custody.slip39.errors import ShareError
+    from hyok.custody.slip39.share import encode_share
+    from hyok.custody.slip39.sharing import make_shares
+    from hyok.secret import Secret
+
+    key = Secret(secrets.token_bytes(ROOT_KEY_BYTES))
+    try:
+        made = make_shares(key, [_group(text) for text in shares], group_threshold=group_threshold)
+    except ShareError as error:
+        raise click.UsageError(str(error)) from error
+    groups = [[encode_share(share) for share in group] for group in made]
+    match output:
+        case OutputFormat.JSON:
+            print_document(
+                {"root_key": {"id": LocalRootKey(key).id}, "groups_needed": group_threshold, "groups": groups}
+            )
+        case OutputFormat.TEXT:
+            print_facts([("Root key", LocalRootKey(key).id)])
+            for index, (group, text) in enumerate(zip(groups, shares, strict=True), start=1):
+                print_facts(
+                    [("", ""), (f"Group {index}", f"{text}; {group_threshold} of {len(groups)} groups are needed")]
+                )
+                print_facts([(f"Share {number}", share) for number, share in enumerate(group, start=1)])
+
+
+def _group(text: str) -> Group:
+    from hyok.custody.slip39.sharing import Group
+
+    threshold, separator, members = text.partition("-of-")
+    if not separator or not threshold.isdecimal() or not members.isdecimal():
+        raise click.UsageError(f"--shares is M-of-N, for example 3-of-5, and {text!r} is not")
+    return Group(int(threshold[:4]), int(members[:4]))
 
 
 @root.command(epilog=example("hyok root show"))
@@ -66,7 +124,7 @@ def rewrap(to: str, kms: bool, yes: bool, output: OutputFormat) -> None:
     """
     from hyok.assembly.root_keys import open_successor, opened_for_change
 
-    successor = open_successor(_reference(to))
+    successor = open_successor(read_configuration(), _source(to))
     with opened_for_change(chosen_side(kms=kms)) as change:
         keeping = change.keeping()
         confirm(_what_rewrap_does(keeping, change.counts(), successor.id), yes=yes)
@@ -107,13 +165,15 @@ def retire(leave_unreadable: bool, kms: bool, yes: bool, output: OutputFormat) -
         _print_keeping(change.keeping(), change.counts(), output)
 
 
-def _reference(text: str) -> SecretReference:
-    from hyok.config.references import describe_reference, parse_secret_reference
+def _source(text: str) -> RootSource:
+    from hyok.config.root_sources import describe_root_source, parse_root_source
 
     try:
-        return parse_secret_reference(text, Path.cwd())
+        return parse_root_source(text, Path.cwd())
     except ValueError as error:
-        raise click.UsageError(f"--to is a reference as in root_key.source, not {describe_reference(text)}") from error
+        raise click.UsageError(
+            f"--to names a root key as root_key.source does, and {describe_root_source(text)} is none"
+        ) from error
 
 
 def _what_rewrap_does(keeping: Keeping, counts: dict[str, int], successor_id: str) -> str:

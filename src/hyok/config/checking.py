@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 from hyok.config.configuration import Configuration
 from hyok.config.reading import join_path
 from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
+from hyok.config.root_sources import RootSource, resolves_to_key
 from hyok.config.settings import Settings
 from hyok.errors import OperatorError
+from hyok.secret import Secret
 
 
 class Outcome(Enum):
@@ -63,6 +65,8 @@ def check_places(configuration: Configuration, environment: Mapping[str, str]) -
 def _references(value: object, place: str = "") -> Iterator[_Named]:
     """Find every reference in a section and in those below it."""
     match value:
+        case RootSource(secret=SecretReference() as reference):
+            yield _Named(place, reference, is_private=True)
         case SecretReference():
             yield _Named(place, value, is_private=place.rpartition(".")[2] not in _OPEN)
         case Settings():
@@ -94,13 +98,18 @@ def _check_shared_root(configuration: Configuration, environment: Mapping[str, s
     if configuration.root_key is None or configuration.kms is None:
         return
     try:
-        ours = resolve_secret(configuration.root_key.source, environment)
-        theirs = resolve_secret(configuration.kms.root_key.source, environment)
+        ours = _root_key(configuration.root_key.source, environment)
+        theirs = _root_key(configuration.kms.root_key.source, environment)
     except OperatorError:
         return  # reported with the reference
-    if ours == theirs:
+    if ours is not None and ours == theirs:
         detail = "is the same key as root_key.source; the two sides of the trust line must not share it"
         yield Finding("kms.root_key.source", Outcome.FAILED, detail)
+
+
+def _root_key(source: RootSource, environment: Mapping[str, str]) -> Secret | None:
+    reference = resolves_to_key(source)
+    return None if reference is None else resolve_secret(reference, environment)
 
 
 def _check_file(setting: str, path: Path) -> Finding:

@@ -11,6 +11,7 @@ import msgspec
 
 from hyok.config.origins import EffectiveSetting, Origin, OriginKind
 from hyok.config.reading import SettingsReader
+from hyok.config.root_sources import RootScheme, RootSource
 from hyok.config.settings import (
     CertificateLoginSettings,
     ClusterKeyManagerSettings,
@@ -18,6 +19,7 @@ from hyok.config.settings import (
     FileSettings,
     KeyManagerSettings,
     KmsSettings,
+    Pkcs11KeyManagerSettings,
     ProxySettings,
     RootKeySettings,
     Settings,
@@ -71,6 +73,12 @@ class Configuration(FileSettings, frozen=True, kw_only=True):
             raise self._missing("kms", "account, region, [kms.storage] and [kms.root_key]")
         return self.kms
 
+    def complete_root_source(self, source: RootSource) -> RootSource:
+        """Return where a root key is with the settings of its key manager. OperatorError if there is none such."""
+        return _complete_source(
+            source, self.key_managers, name=str(self.file or _ENVIRONMENT_NAME), place="the root key"
+        )
+
     def _missing(self, section: str, content: str) -> OperatorError:
         where = self.file or _ENVIRONMENT_NAME
         return OperatorError(f"{where}: [{section}] is missing, and this command needs it; add it with {content}")
@@ -118,7 +126,37 @@ def build_configuration(
     _refuse_halves(settings, name=origin.name)
     _refuse_missing_certificates(settings.key_managers, name=origin.name)
     refuse_shared_sides(settings, environment, name=origin.name)
+    settings = _complete_root_sources(settings, name=origin.name)
     return Configuration(**msgspec.structs.asdict(settings), file=file, effective=tuple(reader.effective))
+
+
+def _complete_root_sources(settings: FileSettings, *, name: str) -> FileSettings:
+    if settings.root_key is not None:
+        source = _complete_source(settings.root_key.source, settings.key_managers, name=name, place="root_key.source")
+        settings = msgspec.structs.replace(settings, root_key=RootKeySettings(source=source))
+    if settings.kms is not None:
+        source = _complete_source(
+            settings.kms.root_key.source, settings.key_managers, name=name, place="kms.root_key.source"
+        )
+        kms = msgspec.structs.replace(settings.kms, root_key=RootKeySettings(source=source))
+        settings = msgspec.structs.replace(settings, kms=kms)
+    return settings
+
+
+def _complete_source(
+    source: RootSource, key_managers: Mapping[str, KeyManagerSettings], *, name: str, place: str
+) -> RootSource:
+    """Give a root key that is in a key manager that manager's settings."""
+    if not source.key_manager:
+        return source
+    settings = key_managers.get(source.key_manager)
+    expected = Pkcs11KeyManagerSettings if source.scheme is RootScheme.PKCS11 else TransitKeyManagerSettings
+    if not isinstance(settings, expected):
+        raise OperatorError(
+            f"{name}: {place} is {source}, and key_managers.{source.key_manager} is not there with the kind "
+            f'"{source.scheme.value}"'
+        )
+    return source._replace(settings=settings)
 
 
 def _refuse_second_embedded(key_managers: Mapping[str, KeyManagerSettings], *, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from hyok.config.references import ReferenceScheme, SecretReference
+from hyok.config.root_sources import RootSource
 from hyok.config.values import Address, StorageUrl
 
 
@@ -81,7 +82,13 @@ class StorageSettings(Settings, frozen=True, kw_only=True):
 class RootKeySettings(Settings, frozen=True, kw_only=True):
     """What wraps everything secret in the storage."""
 
-    source: Annotated[SecretReference, About("Where the root key is.", '"systemd-credential:hyok-root"')]
+    source: Annotated[
+        RootSource,
+        About(
+            "Where the root key is, how it is entered, or which key of which key manager it is.",
+            '"systemd-credential:hyok-root"',
+        ),
+    ]
 
 
 class ClientCertificateSettings(Settings, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from hyok.config.references import SecretReference, resolve_path
+from hyok.config.references import resolve_path
+from hyok.config.root_sources import RootSource
 from hyok.config.settings import FileSettings
 from hyok.errors import OperatorError
 
@@ -30,19 +31,19 @@ def refuse_shared_sides(settings: FileSettings, environment: Mapping[str, str], 
         )
     if settings.root_key is not None:
         ours, theirs = settings.root_key.source, settings.kms.root_key.source
-        if _key_identity(ours, environment) == _key_identity(theirs, environment):
+        if not ours.is_entered and _key_identity(ours, environment) == _key_identity(theirs, environment):
             raise OperatorError(
                 f"{name}: root_key.source and kms.root_key.source name one key ({ours}); the two sides of the trust "
                 f"line must not share it, because {_WHY}; give the KMS a root key of its own"
             )
 
 
-def _key_identity(reference: SecretReference, environment: Mapping[str, str]) -> object:
+def _key_identity(source: RootSource, environment: Mapping[str, str]) -> object:
     try:
-        path = resolve_path(reference, environment)
+        path = None if source.secret is None else resolve_path(source.secret, environment)
     except OperatorError:
         path = None  # a credential outside its unit, where only its name can be compared
-    return str(reference) if path is None else _file_identity(path)
+    return str(source) if path is None else _file_identity(path)
 
 
 def _file_identity(path: Path) -> object:

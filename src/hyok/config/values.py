@@ -18,6 +18,7 @@ from hyok.config.references import (
     describe_reference,
     parse_secret_reference,
 )
+from hyok.config.root_sources import RootSource, describe_root_source, parse_root_source
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _SQLITE: Final = "sqlite:///"
@@ -107,6 +108,12 @@ VALUE_PARSERS: Final[Mapping[type, ValueParser]] = {
     ),
     SecretReference: ValueParser(
         parse_secret_reference, "file:PATH, env:VARIABLE or systemd-credential:NAME", describe_reference
+    ),
+    RootSource: ValueParser(
+        parse_root_source,
+        "file:PATH, env:VARIABLE, systemd-credential:NAME, passphrase:tty or passphrase:REFERENCE, shamir:tty or "
+        "shamir:REFERENCE, pkcs11:MANAGER/KEY or transit:MANAGER/KEY",
+        describe_root_source,
     ),
     Path: ValueParser(parse_path, "a path", describe_text),
 }

@@ -18,11 +18,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Row, Select, Table, func, select, tuple_, update
 
 from hyok.clock import Clock
-from hyok.custody.errors import IntegrityError
+from hyok.custody.errors import CustodyError, IntegrityError
 from hyok.custody.keeping import (
     Identity,
     begin_succession,
     end_succession,
+    kek_context,
     read_identity,
     read_succession,
     redirect_succession,
@@ -96,7 +97,7 @@ def begin(storage: Storage, clock: Clock, *, root: RootKey, successor: RootKey) 
         if succession is None:
             begin_succession(connection, identity, kek=key.keks[0], root=successor)
             record_change(connection, ChangeKind.ROOT_KEY, successor.id, at=clock.now())
-        elif succession.root_key_id != successor.id:
+        elif not _opens(successor, succession.root_key_id, succession.wrapped_kek, identity):
             redirect_succession(connection, identity, kek=key.keks[0], root=successor)
     return unlock_safe(storage, successor)
 
@@ -127,9 +128,9 @@ def finish(storage: Storage, *, root: RootKey) -> str:
             raise NotDoneError(
                 f"the storage {storage.location} is kept under root key {identity.root_key_id} alone; nothing to retire"
             )
-        if root.id != succession.root_key_id:
+        if not _opens(root, succession.root_key_id, succession.wrapped_kek, identity):
             raise NotDoneError(
-                f"the configuration names root key {root.id}, which is the one to be retired; let root_key.source name "
+                f"the configuration names the root key that is to be retired ({identity.root_key_id}); let it name "
                 f"{succession.root_key_id}, restart what serves from this storage, then retire the other"
             )
         end_succession(connection, succession)
@@ -172,6 +173,16 @@ def _reseal_rows(connection: Connection, safe: Safe, column: SealedColumn, rows:
             connection.execute(update(column.table).where(*this_row).values({column.column: sealed}))
             resealed += 1
     return _Batch(len(rows), resealed, unreadable)
+
+
+def _opens(root: RootKey, root_key_id: str, wrapped: bytes, identity: Identity) -> bool:
+    if not root.may_be(root_key_id):
+        return False
+    try:
+        root.unwrap(wrapped, kek_context(identity.store_id))
+    except CustodyError:
+        return False
+    return True
 
 
 def _identity(connection: Connection) -> Identity:

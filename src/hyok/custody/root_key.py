@@ -20,7 +20,11 @@ class RootKey(Protocol):
 
     @property
     def id(self) -> str:
-        """Name the key without telling anything of it, so that a wrong one is noticed before it is used."""
+        """Name the key without telling anything of it; it is stored with what the key wraps."""
+        ...
+
+    def may_be(self, root_key_id: str) -> bool:
+        """Tell whether this may be the key of that name, so that a wrong one is noticed before it is used."""
         ...
 
     def wrap(self, plaintext: bytes, context: bytes) -> bytes:
@@ -46,6 +50,10 @@ class LocalRootKey:
     def id(self) -> str:
         """The first 16 hex digits of an HMAC under the key: the same key has the same id, wherever it is kept."""
         return self._id
+
+    def may_be(self, root_key_id: str) -> bool:
+        """Tell whether it has this id."""
+        return root_key_id == self._id
 
     def wrap(self, plaintext: bytes, context: bytes) -> bytes:
         """Encrypt with AES-256-GCM."""

@@ -105,19 +105,7 @@ def unlock_safe(storage: Storage, root: RootKey) -> SafeKey:
         with storage.transaction() as connection:
             # Asked again, under the write lock: another process may have made it meanwhile.
             identity = read_identity(connection) or create_identity(connection, root)
-    try:
-        return SafeKey(identity.store_id, _unwrap_keks(identity, succession, root), root.id)
-    except _OtherRootError as error:
-        roots = " and ".join([identity.root_key_id, *([] if succession is None else [succession.root_key_id])])
-        raise OperatorError(
-            f"the storage {storage.location} is kept under root key {roots}, and the root key given is "
-            f"{root.id}; nothing was changed: name the root key that this storage was made with"
-        ) from error
-    except CustodyError as error:
-        raise OperatorError(
-            f"root key {root.id} is one that the storage {storage.location} names, but does not open it ({error}); "
-            "nothing was changed: its table storage_identity was altered, restore it from a backup"
-        ) from error
+    return _unlock(storage, identity, succession, root)
 
 
 def inherit_safe(storage: Storage, key: SafeKey) -> Safe:
@@ -139,18 +127,46 @@ def inherit_safe(storage: Storage, key: SafeKey) -> Safe:
     return safe
 
 
-def _unwrap_keks(identity: Identity, succession: Succession | None, root: RootKey) -> tuple[Secret, ...]:
+def _unlock(storage: Storage, identity: Identity, succession: Succession | None, root: RootKey) -> SafeKey:
     context = kek_context(identity.store_id)
-    if root.id == identity.root_key_id:
-        kek = root.unwrap(identity.wrapped_kek, context)
-        if succession is None:
-            return (Secret(kek),)
-        return Secret(unseal(AESGCM(kek), succession.kek_under_predecessor, context)), Secret(kek)
-    if succession is not None and root.id == succession.root_key_id:
-        kek = root.unwrap(succession.wrapped_kek, context)
-        return Secret(kek), Secret(unseal(AESGCM(kek), succession.predecessor_under_kek, context))
-    raise _OtherRootError
+    failure: CustodyError | None = None
+    # Two passphrases are told apart only by what they open, so each that may be is tried.
+    if root.may_be(identity.root_key_id):
+        try:
+            kek = root.unwrap(identity.wrapped_kek, context)
+            keks: tuple[Secret, ...] = (Secret(kek),)
+            if succession is not None:
+                keks = (Secret(unseal(AESGCM(kek), succession.kek_under_predecessor, context)), *keks)
+            return SafeKey(identity.store_id, keks, identity.root_key_id)
+        except CustodyError as error:
+            failure = error
+    if succession is not None and root.may_be(succession.root_key_id):
+        try:
+            kek = root.unwrap(succession.wrapped_kek, context)
+            predecessor = unseal(AESGCM(kek), succession.predecessor_under_kek, context)
+            return SafeKey(identity.store_id, (Secret(kek), Secret(predecessor)), succession.root_key_id)
+        except CustodyError as error:
+            failure = error
+    raise _refusal(storage, identity, succession, root, failure) from failure
 
 
-class _OtherRootError(Exception):
-    """The storage names other roots than the one given."""
+def _refusal(
+    storage: Storage,
+    identity: Identity,
+    succession: Succession | None,
+    root: RootKey,
+    failure: CustodyError | None,
+) -> OperatorError:
+    roots = " and ".join([identity.root_key_id, *([] if succession is None else [succession.root_key_id])])
+    if failure is None:
+        return OperatorError(
+            f"the storage {storage.location} is kept under root key {roots}, and the root key given is {root.id}; "
+            "nothing was changed: name the root key that this storage was made with"
+        )
+    if not isinstance(failure, IntegrityError):
+        return OperatorError(f"{failure}; the storage {storage.location} is kept under it, and nothing was changed")
+    return OperatorError(
+        f"the root key given does not open the storage {storage.location}, which is kept under {roots} ({failure}); "
+        "nothing was changed: a passphrase or a key manager may be another one than it was, or the table "
+        "storage_identity was altered: restore it from a backup"
+    )

@@ -12,7 +12,7 @@ def refuse_lasting_changes(present: Configuration, wanted: Configuration) -> Non
     our_proxy, their_proxy = present.require_proxy(), wanted.require_proxy()
     lasting = {
         "storage": (ours.storage, theirs.storage),
-        "root_key": (ours.root_key, theirs.root_key),
+        "root_key": (str(ours.root_key.source), str(theirs.root_key.source)),
         "proxy.listen": (our_proxy.listen, their_proxy.listen),
         "proxy.health_listen": (our_proxy.health_listen, their_proxy.health_listen),
         "metrics": (present.metrics, wanted.metrics),

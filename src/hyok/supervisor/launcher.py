@@ -9,7 +9,7 @@ from typing import Final
 from uuid import uuid4
 
 from hyok.config.configuration import Configuration
-from hyok.config.references import ReferenceScheme
+from hyok.config.root_sources import names_variable
 from hyok.custody.safe import SafeKey
 from hyok.supervisor import systemd
 from hyok.supervisor.messages import Orders
@@ -79,9 +79,9 @@ class Launcher:
 def workers_environment(environment: Mapping[str, str], configuration: Configuration) -> dict[str, str]:
     """Return the variables that a worker gets: not those meant for its parent, and not the root key."""
     withheld = set(systemd.VARIABLES)
-    root_key = configuration.require_holder().root_key.source
-    if root_key.scheme is ReferenceScheme.ENVIRONMENT:
-        withheld.add(root_key.target)
+    variable = names_variable(configuration.require_holder().root_key.source)
+    if variable is not None:
+        withheld.add(variable)
     variables = {name: value for name, value in environment.items() if name not in withheld}
     if configuration.require_proxy().tls_suites == "strict":
         # An operator's own file stays; the worker looks whether it says the same.

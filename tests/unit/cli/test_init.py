@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from hyok.assembly.sides import open_root_key
+from hyok.assembly.root_sources import open_root_key
 from hyok.config.configuration import load_configuration
 from hyok.custody.safe import open_safe
 from hyok.storage.engine import open_storage

@@ -66,7 +66,7 @@ def test_a_rewrap_can_be_run_again(stocked: Hyok, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "sentence"), [("file:nope.key", "cannot be read"), ("nope", "--to is a reference as in root_key.source")]
+    ("to", "sentence"), [("file:nope.key", "cannot be read"), ("nope", "--to names a root key as root_key.source does")]
 )
 def test_a_root_key_that_is_none_changes_nothing(stocked: Hyok, to: str, sentence: str) -> None:
     before = stocked("root", "show").out
@@ -74,3 +74,50 @@ def test_a_root_key_that_is_none_changes_nothing(stocked: Hyok, to: str, sentenc
     assert result.status == 2
     assert sentence in result.err
     assert stocked("root", "show").out == before
+
+
+def test_shares_are_printed_once_and_enough_of_them_are_the_root_key(hyok: Hyok, tmp_path: Path) -> None:
+    made = json.loads(hyok("root", "create", "--shares", "2-of-3", "--output", "json").out)
+    (tmp_path / "hyok.toml").write_text(HOLDER.replace("file:root.key", "shamir:file:shares"))
+    (tmp_path / "shares").write_text("\n".join(made["groups"][0][1:]))
+    assert hyok("key", "create", "payroll").status == 0
+    assert json.loads(hyok("root", "show", "--output", "json").out)["root_key"]["id"] == made["root_key"]["id"]
+    (tmp_path / "shares").write_text("\n".join(made["groups"][0][:2]))
+    assert hyok("key", "rotate", "payroll").status == 0
+    (tmp_path / "shares").write_text(made["groups"][0][0])
+    assert "not enough shares: 1 of 2 in group 1" in hyok("key", "rotate", "payroll").err
+
+
+def test_groups_of_shares_are_printed_each_under_its_head(hyok: Hyok) -> None:
+    printed = hyok("root", "create", "--shares", "2-of-3", "--shares", "1-of-1", "--groups", "1").out
+    assert "Group 1  2-of-3; 1 of 2 groups are needed\n" in printed
+    assert "Group 2  1-of-1; 1 of 2 groups are needed\n" in printed
+    assert len([line for line in printed.splitlines() if line.startswith("Share ")]) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "name either a file or --shares M-of-N"),
+        (("second.key", "--shares", "2-of-3"), "name either a file or --shares M-of-N"),
+        (("--shares", "3"), "--shares is M-of-N, for example 3-of-5, and '3' is not"),
+        (("--shares", "4-of-3"), "4 of 3 shares cannot be"),
+        (("--shares", "2-of-3", "--groups", "2"), "2 of 1 groups cannot be"),
+    ],
+)
+def test_shares_that_cannot_be_are_wrong_usage(hyok: Hyok, arguments: tuple[str, ...], sentence: str) -> None:
+    result = hyok("root", "create", *arguments)
+    assert (result.status, result.out) == (2, "")
+    assert sentence in result.err
+
+
+def test_a_storage_passes_to_a_passphrase(stocked: Hyok, tmp_path: Path) -> None:
+    (tmp_path / "words").write_text("correct horse battery staple\n")
+    assert stocked("root", "rewrap", "--to", "passphrase:file:words", "--yes").status == 0
+    (tmp_path / "hyok.toml").write_text(HOLDER.replace("file:root.key", "passphrase:file:words"))
+    assert stocked("root", "retire", "--yes").status == 0
+    assert stocked("key", "rotate", "payroll").status == 0
+    (tmp_path / "words").write_text("incorrect horse battery staple\n")
+    refused = stocked("key", "rotate", "payroll")
+    assert refused.status == 2
+    assert "the root key given does not open the storage" in refused.err

@@ -29,7 +29,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir("/")
     holder = load(tmp_path, HOLDER).require_holder()
     assert holder.storage.url.path == tmp_path / "hyok.db"
-    assert holder.root_key.source == SecretReference(ReferenceScheme.FILE, str(tmp_path / "root.key"))
+    assert holder.root_key.source.secret == SecretReference(ReferenceScheme.FILE, str(tmp_path / "root.key"))
 
 
 def test_an_absolute_path_stays_as_it_is(tmp_path: Path) -> None:

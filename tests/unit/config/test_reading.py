@@ -13,6 +13,10 @@ from tests.unit.config.files import HOLDER, KMS, load
 
 ADDRESS = "host:port, for IPv6 [host]:port"
 SECRET = "file:PATH, env:VARIABLE or systemd-credential:NAME"  # the words of the message
+ROOT = (
+    "file:PATH, env:VARIABLE, systemd-credential:NAME, passphrase:tty or passphrase:REFERENCE, shamir:tty or "
+    "shamir:REFERENCE, pkcs11:MANAGER/KEY or transit:MANAGER/KEY"
+)
 URL = "sqlite:///PATH, with a fourth slash if absolute"
 KINDS = " or ".join(f'"{kind.__struct_config__.tag}"' for kind in get_args(KeyManagerSettings))
 AUDIT = ", ".join(AuditSettings.__struct_fields__)
@@ -113,27 +117,27 @@ KMS_HOLDS = (
         # References: a text that is none may be the secret itself.
         (
             '[root_key]\nsource = "hunter2"',
-            f"root_key.source is a text of 7 characters without such a scheme; allowed is {SECRET}",
+            f"root_key.source is a text of 7 characters without such a scheme; allowed is {ROOT}",
         ),
         (
             '[root_key]\nsource = "hunter:2"',
-            f"root_key.source is a text of 8 characters without such a scheme; allowed is {SECRET}",
+            f"root_key.source is a text of 8 characters without such a scheme; allowed is {ROOT}",
         ),
         (
             '[root_key]\nsource = "flie:/x"',
-            f"root_key.source is of the unknown scheme `flie:` (did you mean `file:`?); allowed is {SECRET}",
+            f"root_key.source is of the unknown scheme `flie:` (did you mean `file:`?); allowed is {ROOT}",
         ),
         (
             '[root_key]\nsource = "file:"',
-            f"root_key.source is `file:` with a target that does not fit; allowed is {SECRET}",
+            f"root_key.source is `file:` with a target that does not fit; allowed is {ROOT}",
         ),
         (
             '[root_key]\nsource = "systemd-credential:../x"',
-            f"root_key.source is `systemd-credential:` with a target that does not fit; allowed is {SECRET}",
+            f"root_key.source is `systemd-credential:` with a target that does not fit; allowed is {ROOT}",
         ),
         (
             '[root_key]\nsource = "env:A=B"',
-            f"root_key.source is `env:` with a target that does not fit; allowed is {SECRET}",
+            f"root_key.source is `env:` with a target that does not fit; allowed is {ROOT}",
         ),
     ],
 )

@@ -190,7 +190,7 @@ def test_the_root_that_takes_over_must_be_the_one_in_use_before_the_other_is_ret
     with pytest.raises(NotDoneError, match=f"is kept under root key {OLD.id} alone; nothing to retire"):
         finish(stocked, root=OLD)
     pass_on(stocked, clock)
-    with pytest.raises(NotDoneError, match=f"names root key {OLD.id}, which is the one to be retired"):
+    with pytest.raises(NotDoneError, match=rf"names the root key that is to be retired \({OLD.id}\)"):
         finish(stocked, root=OLD)
     keeping = describe_keeping(stocked)
     assert keeping is not None
