@@ -67,6 +67,8 @@ def _show_pkcs11(*, quick: bool) -> dict[str, Any]:
         f"  the proxy has {softhsm.share_of_nginx:.1%} of nginx's capacity "
         f"({softhsm.lowest_share:.1%} to {softhsm.highest_share:.1%} over the rounds)"
     )
+    tag = found.wrong_tag
+    click.echo(f"  Decrypt {tag.good:.1f} µs, with a wrong tag {tag.wrong:.1f} µs: {tag.ratio:.2f} times as much")
     click.echo(
         f"\nPKCS#11: a token that sleeps, two workers on all cores; {pkcs11.CONNECTIONS} connections that never pause, "
         f"then {pkcs11.OFFERED_PER_SECOND} requests a second offered"
@@ -86,6 +88,7 @@ def _show_pkcs11(*, quick: bool) -> dict[str, Any]:
         "softhsm_share_of_nginx": softhsm.share_of_nginx,
         "softhsm": softhsm.proxy._asdict(),
         "nginx": softhsm.nginx._asdict(),
+        "wrong_tag": tag._asdict(),
         "slow": [one._asdict() | {"offered": one.offered._asdict()} for one in found.slow],
     }
 

@@ -20,7 +20,15 @@ def on_the_wire(request: FixedRequest) -> bytes:
     return f"POST {target} HTTP/1.1\r\n{head}Content-Length: {len(request.body)}\r\n\r\n".encode() + request.body
 
 
-def offer(request: FixedRequest, port: int, context: ssl.SSLContext, *, per_second: int, seconds: float) -> list[float]:
+def offer(
+    request: FixedRequest,
+    port: int,
+    context: ssl.SSLContext,
+    *,
+    per_second: int,
+    seconds: float,
+    connections: int = CONNECTIONS,
+) -> list[float]:
     """Return how long each request took from the time at which it was due, in seconds; connections are kept."""
     wire = on_the_wire(request)
     begins_at = time.monotonic() + 0.5
@@ -33,8 +41,8 @@ def offer(request: FixedRequest, port: int, context: ssl.SSLContext, *, per_seco
             context.wrap_socket(plain, server_hostname=HOST) as connection,
         ):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for number in range(int(seconds * per_second / CONNECTIONS)):
-                due_at = begins_at + (index + number * CONNECTIONS) / per_second
+            for number in range(int(seconds * per_second / connections)):
+                due_at = begins_at + (index + number * connections) / per_second
                 time.sleep(max(0.0, due_at - time.monotonic()))
                 connection.sendall(wire)
                 answer = connection.recv(65536)
@@ -42,8 +50,8 @@ def offer(request: FixedRequest, port: int, context: ssl.SSLContext, *, per_seco
                 latencies.append(time.monotonic() - due_at)
         return latencies
 
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
-        return [latency for latencies in threads.map(one, range(CONNECTIONS)) for latency in latencies]
+    with ThreadPoolExecutor(connections) as threads:
+        return [latency for latencies in threads.map(one, range(connections)) for latency in latencies]
 
 
 def percentile(latencies: list[float], share: float) -> float:

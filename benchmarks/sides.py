@@ -104,9 +104,14 @@ def encrypt_request(sides: Sides, *, port: int) -> FixedRequest:
         "ciphertextDataIntegrityValueAlgorithm": "SHA_256",
     }
     metadata["kmsViaService"] = "s" * (BODY_BYTES - len(_encode(body)) - len(',"kmsViaService":""'))
+    assert len(_encode(body)) == BODY_BYTES
+    return key_request(sides, "encrypt", body, port=port)
+
+
+def key_request(sides: Sides, operation: str, body: Mapping[str, object], *, port: int) -> FixedRequest:
+    """Sign a request about the key. Valid for five minutes."""
     encoded = _encode(body)
-    assert len(encoded) == BODY_BYTES
-    target = f"{sides.uri_path}/keys/{sides.external_key_id}/encrypt"
+    target = f"{sides.uri_path}/keys/{sides.external_key_id}/{operation}"
     host = f"{HOST}:{port}"
     signed = sign(
         method=b"POST",

@@ -57,10 +57,11 @@ def load(
     connections: int = 16,
     seconds: float = 4,
     core: int | None = LOAD_CORE,
+    is_refused: bool = False,
 ) -> LoadResult:
     """Send `request`, or each of them in turn, for `seconds`, from one core or from any.
 
-    RuntimeError if any answer was no success: a refusal costs another price.
+    RuntimeError if any answer was no success, or any was one where it `is_refused`: the two cost different prices.
     """
     script = directory / "request.lua"
     requests = [request] if isinstance(request, FixedRequest) else request
@@ -78,7 +79,7 @@ def load(
     ]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     answer = json.loads(finished.stderr.strip().splitlines()[-1])
-    if answer["refused"] or answer["broken"]:
+    if answer["refused"] != (answer["requests"] if is_refused else 0) or answer["broken"]:
         raise RuntimeError(f"{url}: {answer['refused']} answers were refusals, {answer['broken']} connections broke")
     return LoadResult(
         answer["requests"], answer["microseconds"] / 1e6, answer["p50"] / 1e3, answer["p99"] / 1e3, answer["max"] / 1e3

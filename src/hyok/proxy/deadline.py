@@ -29,8 +29,12 @@ async def finish_by(deadline: Deadline, work: Coroutine[object, None, T]) -> T:
         result: T = finished.value
         return result
     alarm = _Alarm(asyncio.get_running_loop(), deadline)
+    rest = _carry_on(work, step, alarm)
+    # An error comes out of what is waited for, and on its way takes hold of each frame. One that still had hold of the
+    # future would close a circle, and each refusal would be work for the garbage collector.
+    del step
     try:
-        return await _carry_on(work, step, alarm)
+        return await rest
     finally:
         alarm.cancel()
 
@@ -50,6 +54,7 @@ async def _carry_on(work: Coroutine[object, None, T], step: object, alarm: _Alar
             if isinstance(step, asyncio.Future) and step.cancel():
                 continue
             cancellation = error
+        step = None  # see above
         try:
             step = work.send(None) if cancellation is None else work.throw(cancellation)
         except StopIteration as finished:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 
@@ -192,3 +193,25 @@ def test_work_that_needs_no_waiting_after_all_is_not_late() -> None:
         return await ready
 
     assert asyncio.run(finish_by(deadline_in(5), wait_for_what_is_there())) == "there"
+
+
+def test_an_error_that_was_waited_for_is_no_work_for_the_garbage_collector() -> None:
+    def refusal() -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        error = KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED)
+        asyncio.get_running_loop().call_soon(future.set_exception, error)
+        return future
+
+    async def refused() -> None:
+        await refusal()
+
+    async def main() -> int:
+        gc.collect()
+        gc.disable()
+        for _ in range(50):
+            with contextlib.suppress(KeyManagerError):
+                await finish_by(deadline_in(5), refused())
+        gc.enable()
+        return gc.collect()
+
+    assert asyncio.run(main()) < 50

@@ -46,6 +46,8 @@ class Dialect(NamedTuple):
     needs_read_write_sessions: bool = False
     copies_keys: bool = False
     """Use a copy in a session of each stored key: see `copies.py`."""
+    floods_syslog: bool = False
+    """Its library writes to syslog at each wrong tag, which takes as long as a decryption; it is kept from that."""
     decrypt_codes: Mapping[int, Meaning] = {}
     """What this maker's codes mean in decryption, where the standard's meaning does not hold."""
 
@@ -53,7 +55,7 @@ class Dialect(NamedTuple):
 PRESETS: Final[Mapping[str, Dialect]] = {
     # What the standard's header files say and most tokens do.
     "standard": Dialect(IvSource.HOST, 12, IvBits.LENGTH),
-    "softhsm": Dialect(IvSource.HOST, 12, IvBits.LENGTH, copies_keys=True),
+    "softhsm": Dialect(IvSource.HOST, 12, IvBits.LENGTH, copies_keys=True, floods_syslog=True),
     # Does not know read-only sessions (client SDK 5) and refuses any IV but zeros.
     "aws-cloudhsm": Dialect(IvSource.WRITTEN_BACK, 12, IvBits.LENGTH, needs_read_write_sessions=True),
     # In FIPS mode it takes no IV and makes one of 16 bytes; to decrypt, it wants ulIvBits to be right.

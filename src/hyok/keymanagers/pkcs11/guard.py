@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import syslog
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from hyok.keymanagers.pkcs11.trial import prove_health
 
 PROOF_SECONDS: Final = 1.0
 """How long a key that was seen to work vouches for the token when a code is ambiguous."""
-DOUBTS_ALLOWED: Final = 16
+DOUBTS_ALLOWED: Final = 32
 """Ambiguous failures without any success in between, after which the test key must prove the token's health again.
 
 Together they keep the price of a wrong tag near that of a good one, and bound what is answered wrongly should the token
@@ -72,6 +73,9 @@ class TokenGuard:
         self._recovering = threading.Lock()
         self._retry_at = 0.0
         self._attempts = 0
+        if access.dialect.floods_syslog:
+            # For the whole process, which writes nothing there itself; what is critical still gets through.
+            syslog.setlogmask(syslog.LOG_UPTO(syslog.LOG_CRIT))
         module.acquire()
 
     @property

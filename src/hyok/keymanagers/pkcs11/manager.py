@@ -160,7 +160,9 @@ class Pkcs11KeyManager(VerifyingKeyManager):
         try:
             sealed = session.encrypt(self._to_use(session, token, handle), plaintext, aad)
         except CryptokiError as error:
-            handle = self._handle_after(error, session, token, version, KeyUsage.ENCRYPT)
+            if not self._may_help_to_find_it_anew(error):
+                raise
+            handle = self._finder.find(session, token, version.key_id).handle_of(version, KeyUsage.ENCRYPT)
             sealed = session.encrypt(self._to_use(session, token, handle), plaintext, aad)
         vouch(token)
         return sealed
@@ -187,7 +189,9 @@ class Pkcs11KeyManager(VerifyingKeyManager):
         try:
             plaintext = session.decrypt(self._to_use(session, token, handle), sealed, aad)
         except CryptokiError as error:
-            handle = self._handle_after(error, session, token, version, KeyUsage.DECRYPT)
+            if not self._may_help_to_find_it_anew(error):
+                raise
+            handle = self._finder.find(session, token, version.key_id).handle_of(version, KeyUsage.DECRYPT)
             plaintext = session.decrypt(self._to_use(session, token, handle), sealed, aad)
         vouch(token)
         return plaintext
@@ -208,13 +212,13 @@ class Pkcs11KeyManager(VerifyingKeyManager):
             return handle
         return token.copies.copy_of(session.library, session.handle, token.keeper, handle)
 
-    def _handle_after(
-        self, error: CryptokiError, session: CipherSession, token: OpenToken, version: KeyVersion, usage: KeyUsage
-    ) -> int:
-        """Find the key anew if its handle or its attributes have changed; else raise the error as it came."""
+    def _may_help_to_find_it_anew(self, error: CryptokiError) -> bool:
+        """Tell whether the key's handle or its attributes may have changed."""
+        # A question and not a function that raises the error again: such a frame and the error would hold each other,
+        # and each wrong tag would be work for the garbage collector.
         match meaning_of(error.function, error.code, decrypt_codes=self._dialect.decrypt_codes):
             case Meaning.KEY_STALE | Meaning.NOT_PERMITTED:
-                return self._finder.find(session, token, version.key_id).handle_of(version, usage)
+                return True
             case (
                 Meaning.REJECTED
                 | Meaning.SUSPECT
@@ -224,7 +228,7 @@ class Pkcs11KeyManager(VerifyingKeyManager):
                 | Meaning.UNSUPPORTED
                 | Meaning.FAILED
             ):
-                raise error
+                return False
 
     def _find_usable(self, session: CipherSession, token: OpenToken, key_id: str, usage: KeyUsage) -> TokenKey:
         key = token.keys.get(key_id)
