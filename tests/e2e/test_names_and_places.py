@@ -28,8 +28,6 @@ NEEDED: dict[str, dict[str, Any]] = {
     "CreateGrant": {"GranteePrincipal": "arn:aws:iam::123456789012:role/app"},
 }
 """What a request must have besides what the model requires, or in place of the model's example."""
-SILENT_ON_ALIASES = {"GenerateMac", "VerifyMac"}
-"""The prose does not say which names these take; as cryptographic operations they take all four."""
 NOT_ALIASES = ("ValidationException", "Aliases must refer to keys. Not aliases", 400)
 KEY_MEMBERS = ("KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId")
 NO_KEY_NEEDED = {"Decrypt.KeyId", "ReEncrypt.SourceKeyId", "RetireGrant.KeyId", "ListAliases.KeyId"}
@@ -42,6 +40,8 @@ class Named(NamedTuple):
     operation: str
     member: str
     takes_alias: bool
+    is_shared: bool
+    """Whether it can be a key of another account."""
 
     def __str__(self) -> str:
         return f"{self.operation}.{self.member}"
@@ -56,13 +56,19 @@ class Named(NamedTuple):
         return least | NEEDED.get(self.operation, {}) | {self.member: name}
 
 
+def cross_account_use(operation: str) -> str:
+    """Return what the model says of keys of other accounts."""
+    prose = re.sub("<[^>]+>", "", published_model()["operations"][operation]["documentation"])
+    return prose.partition("Cross-account use")[2].partition("Required permissions")[0].lstrip(": ")
+
+
 def named_members() -> Iterator[Named]:
     for operation in operation_names():
         members = oracle.shape_of(oracle.input_of(operation))["members"]
         for member in KEY_MEMBERS:
             if member in members and f"{operation}.{member}" not in NO_KEY_NEEDED:
-                prose = re.sub("<[^>]+>", "", members[member].get("documentation", ""))
-                yield Named(operation, member, "alias ARN" in prose or operation in SILENT_ON_ALIASES)
+                names = members[member].get("documentation", "") + cross_account_use(operation)
+                yield Named(operation, member, "alias ARN" in names, cross_account_use(operation).startswith("Yes"))
 
 
 MEMBERS = list(named_members())
@@ -138,6 +144,19 @@ def test_no_operation_reaches_a_key_of_another_account_or_region(hyok_dev: DevSe
         assert OTHER_REGION in str(by_id[1])
         invalid = ("NotFoundException", f"Invalid arn {hyok_dev.region}", 400)
         assert ask(elsewhere, named, key.arn, own).refusal == invalid
+
+
+@pytest.mark.parametrize("named", MEMBERS, ids=str)
+def test_a_key_shared_with_an_account_does_for_it_what_the_model_says(hyok_dev: DevServer, named: Named) -> None:
+    with kms_wire(hyok_dev) as home, kms_wire(hyok_dev, access_key_id=OTHER_ACCOUNT) as abroad:
+        key, own = new_key(home, named.alias("shared")), new_key(abroad, named.alias("own"))
+        assert home.ask("PutKeyPolicy", {"KeyId": key.arn, "Policy": POLICY}).status == 200
+        for name in (key.arn, key.alias_arn) if named.takes_alias else (key.arn,):
+            answer = ask(abroad, named, name, own)
+            if named.is_shared:
+                assert answer.status == 200 or key.arn in str(answer.document), answer
+            else:
+                assert answer.refusal[0] == "AccessDeniedException"
 
 
 STORE_OPERATIONS = [

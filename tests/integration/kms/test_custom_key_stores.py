@@ -105,6 +105,31 @@ def test_there_are_ten_stores_at_most_whatever_their_type(rig: Rig, proxy: Misbe
     assert rig.run(rig.ask("CreateCustomKeyStore", request, account=OTHER_ACCOUNT))
 
 
+def test_what_is_wrong_with_a_new_store_is_told_one_by_one_in_order(rig: Rig, proxy: MisbehavingProxy) -> None:
+    for number in range(10):
+        rig.create_store(CustomKeyStoreName=str(number), XksProxyUriPath=f"/{number}/kms/xks/v1")
+    asked = len(proxy.asked)
+    proxy.script["GetHealthStatus"] = error("AuthenticationFailedException", 401)
+    wrong: dict[str, object] = {
+        "CustomKeyStoreName": "0",
+        "XksProxyUriPath": "/1/kms/xks/v1",
+        "XksProxyConnectivity": "PIGEON",
+    }
+    assert creation_refused(rig, **wrong) == "ValidationException"
+    del wrong["XksProxyConnectivity"]
+    assert creation_refused(rig, **wrong) == "LimitExceededException"
+    rig.call("DeleteCustomKeyStore", CustomKeyStoreId=listed(rig, CustomKeyStoreName="9")[0])
+    assert creation_refused(rig, **wrong) == "CustomKeyStoreNameInUseException"
+    wrong["CustomKeyStoreName"] = "new"
+    assert creation_refused(rig, **wrong) == "XksProxyUriInUseException"
+    assert len(proxy.asked) == asked, "the proxy is asked when nothing else is wrong"
+    wrong["XksProxyUriPath"] = "/new/kms/xks/v1"
+    assert creation_refused(rig, **wrong) == "XksProxyIncorrectAuthenticationCredentialException"
+    assert len(proxy.asked) == asked + 1
+    proxy.script.clear()
+    rig.create_store(**wrong)
+
+
 def test_each_store_has_its_name_and_its_uri_to_itself(rig: Rig) -> None:
     rig.create_store()
     assert creation_refused(rig, XksProxyUriPath="/x/kms/xks/v1") == "CustomKeyStoreNameInUseException"

@@ -207,6 +207,22 @@ def test_a_ciphertext_tells_strangers_nothing_of_its_key(kms: RunningKms, make_k
     assert decrypt(kms, blob, stranger) == out_of_reach(f"{STRANGER}2", "Decrypt", OF_CIPHERTEXT)
 
 
+def test_the_id_of_a_shared_key_is_enough_beside_its_ciphertext(kms: RunningKms, make_key: Callable[..., str]) -> None:
+    arn = make_key(DELEGATION, allow("Decrypt", "ReEncryptFrom", **to(OTHER_ROOT)))
+    key_id = arn.rpartition("/")[2]
+    blob = kms.call("Encrypt", {"KeyId": arn, "Plaintext": b"shared"})["CiphertextBlob"]
+    friend = kms.callers.add(STRANGER, allow("*"))
+    opened = kms.call("Decrypt", {"CiphertextBlob": blob, "KeyId": key_id}, caller=friend)
+    assert (opened["Plaintext"], opened["KeyId"]) == (b"shared", arn)
+    own = kms.call("CreateKey", {}, caller=friend)["KeyMetadata"]["Arn"]
+    moved = {"CiphertextBlob": blob, "SourceKeyId": key_id, "DestinationKeyId": own}
+    assert kms.call("ReEncrypt", moved, caller=friend)["SourceKeyId"] == arn
+    other = make_key(DELEGATION).rpartition("/")[2]
+    assert decrypt(kms, blob, friend, KeyId=other).startswith("NotFoundException")
+    kms.call("PutKeyPolicy", {"KeyId": arn, "Policy": policy(DELEGATION)})
+    assert decrypt(kms, blob, friend, KeyId=key_id) == out_of_reach(STRANGER, "Decrypt")
+
+
 def test_a_ciphertext_tells_its_own_account_nothing_but_which_policy_is_missing(kms: RunningKms) -> None:
     arn = kms.create_key()
     blob = kms.call("Encrypt", {"KeyId": arn, "Plaintext": b"x"})["CiphertextBlob"]

@@ -142,15 +142,23 @@ class Cryptography:
             return _Source(self._access.look_up(call, name), None)
         if ciphertext is None:
             raise null_member_error("CiphertextBlob")
-        named = None if name is None else self._access.look_up(call, name)
-        try:
-            blob = parse_blob(ciphertext)
-        except MalformedBlobError as error:
-            raise errors.invalid_ciphertext() from error
+        blob = _parse(ciphertext)
+        # KMS API, Decrypt: for a key of another account its id is enough; the ciphertext tells whose it is.
+        is_of_another = blob is not None and blob.key_id == name and blob.account != call.account
+        named = None if name is None or is_of_another else self._access.look_up(call, name)
+        if blob is None:
+            raise errors.invalid_ciphertext()
         if named is not None and named.key_id != blob.key_id:
             raise errors.incorrect_key()
         key = self._access.look_up_named_in_blob(call, action=action, account=blob.account, key_id=blob.key_id)
         return _Source(key, blob)
+
+
+def _parse(ciphertext: bytes) -> CiphertextBlob | None:
+    try:
+        return parse_blob(ciphertext)
+    except MalformedBlobError:
+        return None
 
 
 def refuse_recipient(request: Input) -> None:
