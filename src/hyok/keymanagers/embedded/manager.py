@@ -10,7 +10,7 @@ disabled in the storage is refused here once its change has been applied, which 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NoReturn, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -33,11 +33,19 @@ from hyok.keymanagers.embedded.records import (
     versions_of,
 )
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
-from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyVersion, MemberHealth, Sealed
+from hyok.keymanagers.interface import (
+    HealthStatus,
+    KeyDescription,
+    KeyVersion,
+    MemberHealth,
+    Sealed,
+    VerifyingKeyManager,
+)
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
 
 K = TypeVar("K")
+T = TypeVar("T")
 V = TypeVar("V")
 
 IV_BYTES: Final = 12
@@ -48,7 +56,7 @@ KEYS_LEASED_AHEAD: Final = 256
 """So many keys have their encryptions leased at the start; one transaction of some 30 ms."""
 
 
-class EmbeddedKeyManager:
+class EmbeddedKeyManager(VerifyingKeyManager):
     """A `KeyManager` on one storage. Its methods return at their first `send`, `encrypt` once it has its lease."""
 
     def __init__(self, storage: Storage, leasing: Leasing, *, ciphers_kept: int = CIPHERS_KEPT) -> None:
@@ -94,31 +102,29 @@ class EmbeddedKeyManager:
 
     async def encrypt(self, version: KeyVersion, plaintext: bytes, aad: bytes, deadline: Deadline) -> Sealed:
         """Encrypt with a random 96-bit IV; one key version takes at most 2^32 of them (NIST SP 800-38D 8.3)."""
-        entry = self._encrypting.get(version)
-        if entry is None:
-            entry = (self._admit(version, _ENCRYPTS), self._leases.of(version))
-            _keep(self._encrypting, version, entry, at_most=self._ciphers_kept)
-        cipher, lease = entry
+        cipher, lease = self._encrypting.get(version) or self._begin_to_encrypt(version)
         if lease.left <= lease.refill_at:
             await self._leases.replenish(lease, deadline)
         lease.left -= 1
-        iv = os.urandom(IV_BYTES)
-        sealed = cipher.encrypt(iv, plaintext, aad)
-        return Sealed(sealed[:-TAG_BYTES], iv, sealed[-TAG_BYTES:])
+        return _seal(cipher, plaintext, aad)
+
+    async def encrypt_verified(
+        self, version: KeyVersion, plaintext: bytes, aad: bytes, bind: Callable[[Sealed], T], deadline: Deadline
+    ) -> tuple[Sealed, T]:
+        """Encrypt, bind, then decrypt what came out: one call, where each costs a request of the proxy some time."""
+        cipher, lease = self._encrypting.get(version) or self._begin_to_encrypt(version)
+        if lease.left <= lease.refill_at:
+            await self._leases.replenish(lease, deadline)
+        lease.left -= 1
+        sealed = _seal(cipher, plaintext, aad)
+        bound = bind(sealed)
+        if _open(self._decrypting.get(version) or self._begin_to_decrypt(version), sealed, aad) != plaintext:
+            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, "it decrypts to something else")
+        return sealed, bound
 
     async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:
         """Decrypt under any version that the key ever had."""
-        cipher = self._decrypting.get(version)
-        if cipher is None:
-            cipher = self._admit(version, _DECRYPTS)
-            _keep(self._decrypting, version, cipher, at_most=self._ciphers_kept)
-        ciphertext, iv, tag = sealed
-        if len(tag) != TAG_BYTES:  # else a byte moved between ciphertext and tag would go unnoticed
-            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, f"a tag of {len(tag)} bytes")
-        try:
-            return cipher.decrypt(iv, ciphertext + tag, aad)
-        except (InvalidTag, ValueError) as error:  # ValueError: an IV that no AES-GCM takes
-            raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED) from error
+        return _open(self._decrypting.get(version) or self._begin_to_decrypt(version), sealed, aad)
 
     async def check_health(self, deadline: Deadline) -> tuple[MemberHealth, ...]:
         """Encrypt and decrypt under a key of this process's own."""
@@ -178,6 +184,16 @@ class EmbeddedKeyManager:
             raise KeyManagerError(KeyManagerFailure.KEY_NOT_FOUND, key_id)
         return record
 
+    def _begin_to_encrypt(self, version: KeyVersion) -> tuple[AESGCM, Lease]:
+        entry = self._admit(version, _ENCRYPTS), self._leases.of(version)
+        _keep(self._encrypting, version, entry, at_most=self._ciphers_kept)
+        return entry
+
+    def _begin_to_decrypt(self, version: KeyVersion) -> AESGCM:
+        cipher = self._admit(version, _DECRYPTS)
+        _keep(self._decrypting, version, cipher, at_most=self._ciphers_kept)
+        return cipher
+
     def _admit(self, version: KeyVersion, usage: int) -> AESGCM:
         """Return the cipher of a version whose key may be used so; refuse any other."""
         record = self._record(version.key_id)
@@ -201,6 +217,22 @@ class EmbeddedKeyManager:
                 version = KeyVersion(key_id, place.number)
                 self._encrypting.pop(version, None)
                 self._decrypting.pop(version, None)
+
+
+def _seal(cipher: AESGCM, plaintext: bytes, aad: bytes) -> Sealed:
+    iv = os.urandom(IV_BYTES)
+    sealed = cipher.encrypt(iv, plaintext, aad)
+    return Sealed(sealed[:-TAG_BYTES], iv, sealed[-TAG_BYTES:])
+
+
+def _open(cipher: AESGCM, sealed: Sealed, aad: bytes) -> bytes:
+    ciphertext, iv, tag = sealed
+    if len(tag) != TAG_BYTES:  # else a byte moved between ciphertext and tag would go unnoticed
+        raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, f"a tag of {len(tag)} bytes")
+    try:
+        return cipher.decrypt(iv, ciphertext + tag, aad)
+    except (InvalidTag, ValueError) as error:  # ValueError: an IV that no AES-GCM takes
+        raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED) from error
 
 
 def _keep(table: dict[K, V], key: K, value: V, *, at_most: int) -> None:
