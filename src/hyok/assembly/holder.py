@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from hyok.assembly.key_managers import KeyManagerAccess, administer_key_managers, open_key_managers
@@ -67,6 +68,8 @@ class HolderState(NamedTuple):
     follower: ChangeFollower
     upkeep: Sequence[Callable[[], Coroutine[object, None, None]]] = ()
     """What key managers see to in the storage while the proxy runs; never ends by itself."""
+    encryption_shares: Mapping[str, Callable[[], float]] = MappingProxyType({})
+    """By key manager, how much one version has given out of what it may encrypt."""
 
 
 def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int = 1) -> HolderState:
@@ -86,7 +89,8 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
         holder.storage, in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
     )
     upkeep = tuple(each.upkeep for each in opened.values() if each.upkeep is not None)
-    return HolderState(key_stores, managers, follower, upkeep)
+    shares = {name: each.encryption_share for name, each in opened.items() if each.encryption_share is not None}
+    return HolderState(key_stores, managers, follower, upkeep, shares)
 
 
 def in_turn(

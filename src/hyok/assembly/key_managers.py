@@ -49,6 +49,8 @@ class OpenKeyManager(NamedTuple):
     apply: Follow | None = None
     upkeep: Callable[[], Coroutine[object, None, None]] | None = None
     """Never ends by itself."""
+    encryption_share: Callable[[], float] | None = None
+    """How much one version has given out of what it may encrypt, for the key where it is most; from 0 to 1."""
 
 
 SingleKeyManagerSettings = (
@@ -90,7 +92,12 @@ def _open(
             leasing = Leasing(access.safe, access.clock, rotate_after=settings.rotate_after_encryptions)
             embedded = EmbeddedKeyManager(access.storage, leasing)
             embedded.lease_ahead()
-            return OpenKeyManager(embedded, embedded.apply, KeyDisposal(access.storage, access.safe, access.clock).run)
+            return OpenKeyManager(
+                embedded,
+                embedded.apply,
+                KeyDisposal(access.storage, access.safe, access.clock).run,
+                embedded.most_used_share,
+            )
         case Pkcs11KeyManagerSettings():
             hsm = _make_hsm(name, settings, access.pkcs11_modules)
             hsm.connect(others_stand_in=others_stand_in)

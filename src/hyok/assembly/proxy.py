@@ -75,6 +75,7 @@ async def run_proxy_service(
         audit=log,
         change_log_age_seconds=state.follower.age_seconds,
         fleet_size=fleet.size,
+        encryption_shares=state.encryption_shares,
     )
     try:
         async with background(

@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import os
 import sys
+import warnings
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -158,8 +159,10 @@ def _open_manager(source: RootSource) -> KeyManager:
 def ask_secret(prompt: str) -> str:
     """Ask at the terminal, without echo. OperatorError if there is none."""
     try:
-        return getpass.getpass(prompt)
-    except (OSError, EOFError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)  # it would ask all the same, and show the answer
+            return getpass.getpass(prompt)
+    except (OSError, EOFError, getpass.GetPassWarning) as error:
         raise OperatorError(
             "the root key is to be entered at a terminal, and there is none; start at one, or hand it in by a "
             "reference (for example passphrase:systemd-credential:NAME)"

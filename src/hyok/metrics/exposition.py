@@ -50,11 +50,21 @@ def _state_lines(states: Sequence[ProcessState], now: float) -> Iterator[str]:
         names.CREDENTIAL_AGE,
         {(each.key_store, each.access_key_id): now - each.created_at for state in states for each in state.credentials},
     )
+    yield from _gauge_lines(names.ENCRYPTIONS_USED, _largest_shares(states))
     if states:  # else nobody knows
         ages = max(state.change_log_age_seconds for state in states)
         yield from _gauge_lines(names.CHANGE_LOG_AGE, {(): ages})
         yield from _gauge_lines(names.AUDIT_LOG_FAILING, {(): any(state.is_audit_log_failing for state in states)})
         yield from _gauge_lines(names.FLEET_SIZE, {(): max(state.fleet_size for state in states)})
+
+
+def _largest_shares(states: Sequence[ProcessState]) -> dict[tuple[str, ...], float]:
+    """Return what each key manager has given out; a worker that has not used the key does not know of it."""
+    largest: dict[tuple[str, ...], float] = {}
+    for state in states:
+        for each in state.encryption_shares:
+            largest[each.key_manager,] = max(each.share, largest.get((each.key_manager,), 0.0))
+    return largest
 
 
 def _worst_ranks(states: Sequence[ProcessState]) -> dict[tuple[str, ...], int]:

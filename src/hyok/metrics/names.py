@@ -90,6 +90,12 @@ KEY_MANAGER_HEALTH: Final = Metric(
     "1 for the state of a key manager as a whole: active or unavailable if all its members are, else degraded.",
     ("key_manager", "state"),
 )
+ENCRYPTIONS_USED: Final = Metric(
+    "hyok_proxy_key_encryptions_used_ratio",
+    Kind.GAUGE,
+    "Of the 2^32 encryptions that one version of an embedded key may do, the part given out, where it is most.",
+    ("key_manager",),
+)
 CHANGE_LOG_AGE: Final = Metric(
     "hyok_proxy_change_log_age_seconds",
     Kind.GAUGE,
@@ -114,6 +120,7 @@ ALL: Final = (
     CREDENTIAL_AGE,
     KEY_MANAGER_STATE,
     KEY_MANAGER_HEALTH,
+    ENCRYPTIONS_USED,
     CHANGE_LOG_AGE,
     AUDIT_LOG_FAILING,
     FLEET_SIZE,

@@ -51,6 +51,14 @@ class CredentialBirth(msgspec.Struct, frozen=True, array_like=True):
     created_at: float
 
 
+class EncryptionShare(msgspec.Struct, frozen=True, array_like=True):
+    """How much a key manager has given out of what one key version may encrypt, for the key where it is most."""
+
+    key_manager: str
+    share: float
+    """From 0 to 1."""
+
+
 class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
     """How a process is at this moment."""
 
@@ -60,6 +68,7 @@ class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
     fleet_size: int
     members: tuple[MemberState, ...]
     credentials: tuple[CredentialBirth, ...]
+    encryption_shares: tuple[EncryptionShare, ...] = ()
 
 
 class ProcessReport(msgspec.Struct, frozen=True):

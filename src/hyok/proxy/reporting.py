@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from hyok.audit.log import AuditLog
 from hyok.metrics.registry import MetricsRegistry
-from hyok.metrics.report import CredentialBirth, MemberState, ProcessReport, ProcessState
+from hyok.metrics.report import CredentialBirth, EncryptionShare, MemberState, ProcessReport, ProcessState
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import KeyStoreDirectory
 
@@ -23,13 +24,16 @@ class Reporter:
         audit: AuditLog,
         change_log_age_seconds: Callable[[], float],
         fleet_size: Callable[[], int],
+        encryption_shares: Mapping[str, Callable[[], float]] = MappingProxyType({}),
     ) -> None:
+        """`encryption_shares` tells, by key manager, how much one version has given out of what it may encrypt."""
         self._metrics = metrics
         self._key_stores = key_stores
         self._health = health
         self._audit = audit
         self._change_log_age_seconds = change_log_age_seconds
         self._fleet_size = fleet_size
+        self._encryption_shares = encryption_shares
 
     def report(self) -> ProcessReport:
         """Return what was counted since the last report, and how the parts are now."""
@@ -48,6 +52,9 @@ class Reporter:
                     CredentialBirth(key_store.name, credential.access_key_id, credential.created_at)
                     for key_store in self._key_stores.all()
                     for credential in key_store.credentials.values()
+                ),
+                encryption_shares=tuple(
+                    EncryptionShare(manager, share()) for manager, share in self._encryption_shares.items()
                 ),
             ),
         )

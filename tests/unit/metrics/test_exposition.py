@@ -12,6 +12,7 @@ from hyok.metrics.exposition import Surroundings, render_metrics
 from hyok.metrics.report import (
     Counts,
     CredentialBirth,
+    EncryptionShare,
     FailureCount,
     MemberState,
     ProcessReport,
@@ -27,6 +28,7 @@ STATE = ProcessState(
     fleet_size=3,
     members=(MemberState("hsm", "token-1", "active"),),
     credentials=(CredentialBirth("dev", "HYOKA", NOW - 3 * 86_400),),
+    encryption_shares=(EncryptionShare("software", 0.25),),
 )
 
 
@@ -86,6 +88,7 @@ def test_the_states_of_all_processes_are_put_together() -> None:
         change_log_age_seconds=12.0,
         is_audit_log_failing=True,
         members=(MemberState("hsm", "token-1", "unavailable"),),
+        encryption_shares=(EncryptionShare("software", 0.5),),
     )
     collection.take(2, ProcessReport(Counts(), worse))
 
@@ -96,6 +99,7 @@ def test_the_states_of_all_processes_are_put_together() -> None:
     assert values["hyok_proxy_change_log_age_seconds"] == "12"
     assert values["hyok_proxy_audit_log_failing"] == "1"
     assert values["hyok_proxy_fleet_size"] == "3"
+    assert values['hyok_proxy_key_encryptions_used_ratio{key_manager="software"}'] == "0.5"
     states = {
         state: values[f'hyok_proxy_key_manager_state{{key_manager="hsm",member="token-1",state="{state}"}}']
         for state in names.MEMBER_STATES

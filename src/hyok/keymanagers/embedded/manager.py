@@ -9,6 +9,7 @@ disabled in the storage is refused here once its change has been applied, which 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NoReturn, TypeVar
@@ -43,6 +44,9 @@ from hyok.keymanagers.interface import (
 )
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
+from hyok.storage.errors import StorageError
+
+_log = logging.getLogger(__name__)
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -73,11 +77,15 @@ class EmbeddedKeyManager(VerifyingKeyManager):
             self._records = read_all_records(connection)
 
     def lease_ahead(self) -> None:
-        """Lease encryptions for the keys that are used most, so that the first requests need not wait. StorageError.
+        """Lease encryptions for the keys that are used most, so that the first requests need not wait.
 
-        Blocks: called at start.
+        Blocks: called at start. A storage that takes no write, for example on a full disk, must not keep the proxy from
+        decrypting, so that keys then lease at their first use.
         """
-        self._leases.lease_ahead(keys=KEYS_LEASED_AHEAD)
+        try:
+            self._leases.lease_ahead(keys=KEYS_LEASED_AHEAD)
+        except StorageError as error:
+            _log.warning("no encryptions are leased ahead: %s", error)
 
     @property
     def vendor(self) -> str:

@@ -380,3 +380,19 @@ def test_a_key_that_is_disabled_does_not_wait_for_the_lease_of_another(
         await server.manager.aclose()
 
     asyncio.run(scenario())
+
+
+def test_a_start_on_a_full_disk_leases_nothing_ahead_and_decrypts(
+    holder_storage: Storage,
+    leasing: Leasing,
+    administrator: EmbeddedKeyAdministrator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_self: Storage) -> Any:
+        raise StorageError("the disk is full")
+
+    manager = EmbeddedKeyManager(holder_storage, leasing)
+    monkeypatch.setattr(Storage, "transaction", fail)
+    manager.lease_ahead()
+    assert "no encryptions are leased ahead: the disk is full" in caplog.text
