@@ -1,0 +1,1 @@
+"""The trail compared with what AWS CloudTrail recorded of the same calls: nobody can alter both."""
