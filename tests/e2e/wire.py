@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from hyok.testing.dev_server import DevServer
 from tests.integration.bad_input.client import RawClient
+from tests.unit.kms.modelled import assert_known
 
 
 class WireAnswer(NamedTuple):
@@ -44,7 +45,10 @@ class KmsWire:
         body = json.dumps(request, default=lambda value: base64.b64encode(value).decode()).encode()
         head = f"{self._head}X-Amz-Target: TrentService.{operation}\r\nContent-Length: {len(body)}\r\n\r\n"
         answer = self._client.exchange(head.encode() + body)
-        return WireAnswer(answer.status, json.loads(answer.body) if answer.body else {})
+        document = json.loads(answer.body) if answer.body else {}
+        if answer.status != 200:
+            assert_known(operation, document["__type"])
+        return WireAnswer(answer.status, document)
 
 
 @contextmanager

@@ -107,7 +107,12 @@ def check_alias_name(name: str) -> None:
             'Alias must start with the prefix "alias/". Please see '
             "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"
         )
-    if name == ALIAS_PREFIX:
-        raise AwsError("InvalidAliasNameException", 'The alias name has nothing after its prefix "alias/".')
     if name.startswith(_RESERVED_PREFIX):
         raise AwsError("NotAuthorizedException", f"Aliases that begin with {_RESERVED_PREFIX} are reserved for AWS.")
+
+
+def check_new_alias_name(name: str) -> None:
+    """Refuse a name that no alias has either. InvalidAliasNameException is in the model of CreateAlias alone."""
+    check_alias_name(name)
+    if name == ALIAS_PREFIX:
+        raise AwsError("InvalidAliasNameException", 'The alias name has nothing after its prefix "alias/".')

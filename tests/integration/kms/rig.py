@@ -32,6 +32,7 @@ from hyok.storage.schema import Side
 from hyok.transport.pem import PemSource
 from hyok.transport.sockets import Address
 from hyok.transport.tls import KeyPair, client_context
+from tests.unit.kms.modelled import assert_known
 from tests.unit.kms.running import ACCOUNT, MODEL, REGION, ROOT, signed_request
 
 T = TypeVar("T")
@@ -123,7 +124,10 @@ class Rig:
     ) -> tuple[int, dict[str, Any]]:
         """Return an answer's HTTP status and JSON document."""
         response = await self._service.answer(signed_request(operation, request, access_key_id=account, region=region))
-        return response.status, json.loads(response.body) if response.body else {}
+        document = json.loads(response.body) if response.body else {}
+        if response.status != 200:
+            assert_known(operation, document["__type"])
+        return response.status, document
 
     async def ask(
         self, operation: str, request: Mapping[str, object], *, account: str = ACCOUNT, region: str = REGION

@@ -37,6 +37,7 @@ from hyok.secret import Secret
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer
+from tests.unit.kms.modelled import assert_known
 
 ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "210987654321"
@@ -204,6 +205,7 @@ class RunningKms:
         response = self.answer(signed_request(operation, request, access_key_id=caller or account, region=region))
         document = json.loads(response.body) if response.body else {}
         if response.status != 200:
+            assert_known(operation, document["__type"])
             raise AwsError(document["__type"], document.get("message", document.get("Message")))
         return {name: base64.b64decode(value) if name in BLOBS else value for name, value in document.items()}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from hyok.kms import errors
-from hyok.kms.aliases import Aliases, check_alias_name
+from hyok.kms.aliases import Aliases, check_alias_name, check_new_alias_name
 from hyok.kms.call import Call
 from hyok.kms.key_access import KeyAccess
 from hyok.kms.key_names import alias_arn, is_alias
@@ -36,6 +36,7 @@ class AliasOperations:
 
     async def create(self, call: Call, request: Input) -> None:
         """CreateAlias."""
+        check_new_alias_name(request["AliasName"])
         name = self._admitted_name(call, request)
         await self._aliases.create(call, name, self._target(call, request))
 

@@ -164,7 +164,8 @@ def _parse(ciphertext: bytes) -> CiphertextBlob | None:
 def refuse_recipient(request: Input) -> None:
     """Refuse an attested recipient: to ignore it and answer the plaintext would give away what it protects."""
     if request.get("Recipient") is not None:
-        raise errors.unsupported("hyok does not have Recipient (AWS Nitro Enclaves and NitroTPM) yet.")
+        # Of the modelled errors none fits that all four operations have.
+        raise errors.validation("hyok cannot verify attestation documents: it does not have Recipient (AWS Nitro) yet.")
 
 
 def shown_material_id(key: KmsKey, number: int) -> str | None:

@@ -55,7 +55,6 @@ def test_two_racing_for_a_name_do_not_both_get_it(kms: RunningKms) -> None:
             'ValidationException: Alias must start with the prefix "alias/". Please see '
             "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html",
         ),
-        ("alias/", "InvalidAliasNameException"),
         ("alias/aws/s3", "NotAuthorizedException"),
         ("alias/a b", r"ValidationException: .* at 'aliasName' failed to satisfy constraint: .*regular expression"),
     ],
@@ -67,6 +66,15 @@ def test_a_name_that_nobody_can_have_is_refused(kms: RunningKms, operation: str,
         request["TargetKeyId"] = kms.create_key()
     with pytest.raises(AwsError, match=refusal):
         kms.call(operation, request)
+
+
+def test_a_prefix_alone_is_no_new_name_and_no_alias_has_it(kms: RunningKms) -> None:
+    arn = kms.create_key()
+    with pytest.raises(AwsError, match="InvalidAliasNameException"):
+        create(kms, "alias/", arn)
+    for operation, more in (("UpdateAlias", {"TargetKeyId": arn}), ("DeleteAlias", {})):
+        with pytest.raises(AwsError, match=r"NotFoundException: Alias .*:alias/ is not found"):
+            kms.call(operation, {"AliasName": "alias/", **more})
 
 
 def test_an_alias_points_at_a_key_not_at_an_alias(kms: RunningKms) -> None:
