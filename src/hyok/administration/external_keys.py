@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
+from hyok.administration.first_use import FirstUse, read_first_uses, write_unbound
 from hyok.administration.keystores import get_key_store
 from hyok.clock import Clock
 from hyok.errors import NotDoneError
@@ -53,6 +54,8 @@ class ExternalKey:
     """When it was added, in Unix seconds."""
     copies: tuple[KeyCopy, ...] = ()
     """Further copies, which stand in for the first in this order."""
+    first_use: FirstUse | None = None
+    """What it is bound to; None if it may serve any KMS key."""
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -70,6 +73,7 @@ def add_external_key(
     key_manager: str,
     manager_key_id: str,
     copies: Sequence[Place] = (),
+    bind_first_use: bool = False,
 ) -> ExternalKey:
     """Add a manager's key to a key store, with `copies` of it in other managers. Does not ask whether they have it.
 
@@ -100,6 +104,9 @@ def add_external_key(
         )
         for place in copies:
             key = _add_copy(connection, key, place)
+        if bind_first_use:
+            write_unbound(connection, key_store, external_key_id)
+            key = replace(key, first_use=FirstUse(None, None))
         record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=key.created_at)
     return key
 
@@ -139,8 +146,8 @@ def list_external_keys(storage: Storage, *, key_store: str | None = None) -> tup
         if key_store is not None:
             get_key_store(connection, key_store)
             query = query.where(external_keys.c.key_store == key_store)
-        copies = _read_copies(connection)
-        return tuple(_read(row, copies) for row in connection.execute(query))
+        copies, first_uses = _read_copies(connection), read_first_uses(connection)
+        return tuple(_read(row, copies, first_uses) for row in connection.execute(query))
 
 
 def show_external_key(storage: Storage, *, key_store: str, external_key_id: str) -> ExternalKey:
@@ -171,7 +178,9 @@ def _find(connection: Connection, key_store: str, external_key_id: str) -> Exter
             external_keys.c.key_store == key_store, external_keys.c.external_key_id == external_key_id
         )
     ).one_or_none()
-    return None if row is None else _read(row, _read_copies(connection, key_store, external_key_id))
+    if row is None:
+        return None
+    return _read(row, _read_copies(connection, key_store, external_key_id), read_first_uses(connection))
 
 
 def _get(connection: Connection, key_store: str, external_key_id: str) -> ExternalKey:
@@ -182,7 +191,11 @@ def _get(connection: Connection, key_store: str, external_key_id: str) -> Extern
     return key
 
 
-def _read(row: Row[tuple[object, ...]], copies: Mapping[tuple[str, str], tuple[KeyCopy, ...]]) -> ExternalKey:
+def _read(
+    row: Row[tuple[object, ...]],
+    copies: Mapping[tuple[str, str], tuple[KeyCopy, ...]],
+    first_uses: Mapping[tuple[str, str], FirstUse],
+) -> ExternalKey:
     return ExternalKey(
         row.key_store,
         row.external_key_id,
@@ -190,6 +203,7 @@ def _read(row: Row[tuple[object, ...]], copies: Mapping[tuple[str, str], tuple[K
         row.manager_key_id,
         row.created_at,
         copies.get((row.key_store, row.external_key_id), ()),
+        first_uses.get((row.key_store, row.external_key_id)),
     )
 
 

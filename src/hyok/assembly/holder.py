@@ -7,10 +7,12 @@ from contextlib import closing, contextmanager
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from hyok.assembly.authorization import accounts_in_organizations
 from hyok.assembly.key_managers import KeyManagerAccess, administer_key_managers, open_key_managers
 from hyok.assembly.sides import anchor_storage, open_side
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration, HolderSettings
+from hyok.config.settings import AuthorizationSettings
 from hyok.custody.following import SuccessionFollower
 from hyok.custody.safe import Safe, SafeKey, inherit_safe
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
@@ -70,6 +72,8 @@ class HolderState(NamedTuple):
     """What key managers see to in the storage while the proxy runs; never ends by itself."""
     encryption_shares: Mapping[str, Callable[[], float]] = MappingProxyType({})
     """By key manager, how much one version has given out of what it may encrypt."""
+    authorization: AuthorizationSettings = AuthorizationSettings()
+    """Who decides on the use of keys besides the policies."""
 
 
 def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int = 1) -> HolderState:
@@ -77,7 +81,8 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
     with holder.storage.reading() as connection:
         # Asked first: what changes while the rest is read is then applied once more, which does no harm.
         position = current_position(connection)
-    key_stores = StoredKeyStores(holder.storage, holder.safe, workers=workers)
+    organizations = accounts_in_organizations(settings.authorization)
+    key_stores = StoredKeyStores(holder.storage, holder.safe, workers=workers, organizations=organizations)
     opened = open_key_managers(settings.key_managers, holder.access)
     followers = [
         SuccessionFollower(holder.storage, holder.safe).apply,
@@ -90,7 +95,7 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
     )
     upkeep = tuple(each.upkeep for each in opened.values() if each.upkeep is not None)
     shares = {name: each.encryption_share for name, each in opened.items() if each.encryption_share is not None}
-    return HolderState(key_stores, managers, follower, upkeep, shares)
+    return HolderState(key_stores, managers, follower, upkeep, shares, settings.authorization)
 
 
 def in_turn(

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hyok.assembly.audit import open_service_log
+from hyok.assembly.authorization import open_authorization
 from hyok.assembly.holder import Holder, HolderState, inherit_holder, load_holder_state
 from hyok.assembly.material import key_pair, pem, socket_address
 from hyok.assembly.running import background
@@ -57,6 +58,7 @@ async def run_proxy_service(
     metrics = MetricsRegistry()
     usage = CredentialUsage(holder.storage)
     fleet = Fleet(holder.storage, holder.clock, instance=instance)
+    authorization = open_authorization(state.authorization, holder.storage, holder.clock)
     service = ProxyService(
         identity=ProxyIdentity(version("hyok"), fleet.size),
         key_stores=state.key_stores.directory,
@@ -67,6 +69,7 @@ async def run_proxy_service(
         clock=holder.clock,
         is_stale=state.follower.is_stale,
         note_use=usage.note,
+        authorization=authorization,
     )
     reporter = Reporter(
         metrics=metrics,
@@ -89,6 +92,7 @@ async def run_proxy_service(
     finally:
         await usage.flush()
         log.close()
+        await authorization.aclose()
         for manager in state.key_managers.values():
             await manager.aclose()
 

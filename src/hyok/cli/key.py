@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from hyok.cli.key_binding import bind, bind_option, unbind
 from hyok.cli.key_listing import KeyListing, describe_listing, list_key_listings, print_key
 from hyok.cli.key_material import cancel_deletion, delete, import_command
 from hyok.cli.options import (
@@ -92,6 +93,7 @@ def create(
 @external_key_id_option
 @key_manager_option
 @copy_option
+@bind_option
 @configuration_option
 @output_option
 def add(
@@ -100,6 +102,7 @@ def add(
     external_key_id: str | None,
     key_manager: str | None,
     copies: tuple[str, ...],
+    bind_first_use: bool,
     output: OutputFormat,
 ) -> None:
     """Add a key of the key manager to a key store."""
@@ -117,6 +120,7 @@ def add(
             key_manager=manager,
             manager_key_id=key_id,
             copies=[_place_of_copy(holder, text) for text in copies],
+            bind_first_use=bind_first_use,
         )
         print_key(describe_listing(holder, manager, managed), output)
 
@@ -228,7 +232,7 @@ def rotate(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
         print_key(describe_listing(holder, manager, rotate_key(administrator, key_id)), output)
 
 
-for command in (import_command, delete, cancel_deletion):
+for command in (bind, unbind, import_command, delete, cancel_deletion):
     key.add_command(command)
 
 

@@ -61,6 +61,8 @@ class KeyListing(NamedTuple):
                     "keystore": key.key_store,
                     "external_key_id": key.external_key_id,
                     "copies": [place._asdict() for place in key.places],
+                    "binds_first_use": key.first_use is not None,
+                    "bound_to": key.first_use and key.first_use.kms_key_arn,
                 }
                 for key in self.offered
             ],
@@ -128,9 +130,18 @@ def print_key(listing: KeyListing, output: OutputFormat) -> None:
                     ("Created", "" if managed is None else format_time(managed.created_at) or ""),
                     ("Offered as", " ".join(listing.external_ids) or "no key store has it; see hyok key add --help"),
                     *(("Copies", f"{each.external_key_id}: {_order(each)}") for each in listing.offered if each.copies),
+                    *(
+                        ("Bound to", f"{each.external_key_id}: {_bound(each)}")
+                        for each in listing.offered
+                        if each.first_use
+                    ),
                 ]
             )
 
 
 def _order(key: ExternalKey) -> str:
     return ", then ".join(map(str, key.places))
+
+
+def _bound(key: ExternalKey) -> str:
+    return (key.first_use and key.first_use.kms_key_arn) or "the KMS key that uses it first"

@@ -13,6 +13,7 @@ from hyok.config.origins import EffectiveSetting, Origin, OriginKind
 from hyok.config.reading import SettingsReader
 from hyok.config.root_sources import RootScheme, RootSource
 from hyok.config.settings import (
+    AuthorizationSettings,
     CertificateLoginSettings,
     ClusterKeyManagerSettings,
     EmbeddedKeyManagerSettings,
@@ -39,6 +40,7 @@ class HolderSettings(NamedTuple):
     storage: StorageSettings
     root_key: RootKeySettings
     key_managers: Mapping[str, KeyManagerSettings]
+    authorization: AuthorizationSettings
 
 
 class Configuration(FileSettings, frozen=True, kw_only=True):
@@ -59,7 +61,7 @@ class Configuration(FileSettings, frozen=True, kw_only=True):
             raise self._missing("root_key", 'source = "file:/etc/hyok/root.key"')
         if not self.key_managers:
             raise self._missing("key_managers.software", 'kind = "embedded"')
-        return HolderSettings(self.storage, self.root_key, self.key_managers)
+        return HolderSettings(self.storage, self.root_key, self.key_managers, self.authorization)
 
     def require_proxy(self) -> ProxySettings:
         """Return the proxy's settings; OperatorError if there are none."""
@@ -190,6 +192,8 @@ def _refuse_halves(settings: FileSettings, *, name: str) -> None:
     sections: dict[str, Settings] = {f"key_managers.{each}": section for each, section in settings.key_managers.items()}
     if settings.kms is not None:
         sections["kms"] = settings.kms
+    if settings.authorization.authorizer is not None:
+        sections["authorization.authorizer"] = settings.authorization.authorizer
     for path, section in sections.items():
         for pair in (("certificate", "private_key"), ("client_certificate", "client_private_key")):
             there = [each for each in pair if getattr(section, each, None) is not None]

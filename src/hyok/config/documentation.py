@@ -34,7 +34,8 @@ def _document_section(heading: str, path: str, struct: type[Settings], *, kind: 
     for field in fields_of(struct).values():
         if isinstance(field.shape, Text | Plain):
             rows.append(_row(field.name, field.about, allowed=field.shape.allowed, default=_default(field)))
-    yield _table(heading, (struct.__doc__ or "").strip(), rows)
+    if rows:
+        yield _table(heading, (struct.__doc__ or "").strip(), rows)
     yield from _document_fields(path, struct)
 
 

@@ -61,6 +61,17 @@ KmipVersion = Literal["1.4", "2.0", "2.1"]
 KmipKeyName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,128}\Z")]
 
 
+AccountIds = Annotated[tuple[AccountId, ...], About("", "", "a list of account numbers of 12 digits")]
+OrganizationId = Annotated[str, msgspec.Meta(pattern=r"^o-[a-z0-9]{1,32}\Z"), About("", "", "o- and letters or digits")]
+AuthorizerUrl = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1|\[::1\]))(:[0-9]{1,5})?(/[!-~]*)?\Z",
+        max_length=2048,
+    ),
+]
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table of the file."""
 
@@ -730,6 +741,46 @@ class KmsSettings(Settings, frozen=True, kw_only=True):
     events: EventSettings | None = None
 
 
+class AuthorizerSettings(Settings, frozen=True, kw_only=True):
+    """An HTTP service that decides on each use of a key besides the policies, as the Open Policy Agent answers."""
+
+    url: Annotated[
+        AuthorizerUrl,
+        About(
+            "What is asked, with a POST, by each request that policies allow; who does not answer refuses it.",
+            '"https://opa.example.com:8181/v1/data/hyok/allow"',
+            "an https:// URL; http:// on this machine only",
+        ),
+    ]
+    authorities: Annotated[
+        SecretReference | None,
+        About(
+            "The CAs that sign its certificate (PEM); without it, those the system trusts.",
+            '"file:/etc/hyok/opa/ca.pem"',
+        ),
+    ] = None
+    client_certificate: Annotated[
+        SecretReference | None, About("What it is shown (PEM).", '"file:/etc/hyok/opa/client.pem"')
+    ] = None
+    client_private_key: Annotated[
+        SecretReference | None, About("Its private key (PEM).", '"file:/etc/hyok/opa/client.key"')
+    ] = None
+    token: Annotated[SecretReference | None, About("A bearer token for it.", '"file:/run/secrets/opa-token"')] = None
+
+
+class AuthorizationSettings(Settings, frozen=True, kw_only=True):
+    """Who may use the keys, besides the policies that `hyok policy` sets."""
+
+    organizations: Annotated[
+        dict[OrganizationId, AccountIds],
+        About(
+            "The accounts of each organization, for the condition key aws:PrincipalOrgID.",
+            '["111122223333", "444455556666"]',
+        ),
+    ] = {}
+    authorizer: AuthorizerSettings | None = None
+
+
 class FileSettings(Settings, frozen=True, kw_only=True):
     """All that the file can hold."""
 
@@ -737,6 +788,7 @@ class FileSettings(Settings, frozen=True, kw_only=True):
     root_key: RootKeySettings | None = None
     proxy: ProxySettings | None = None
     key_managers: dict[Name, KeyManagerSettings] = {}
+    authorization: AuthorizationSettings = AuthorizationSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings | None = None
     kms: KmsSettings | None = None

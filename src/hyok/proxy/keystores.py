@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from hyok.proxy.authorization.first_use import Binding
 from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
 from hyok.proxy.ciphertext_metadata import FIRST_COPY
 from hyok.proxy.predecessors import AadLayout
@@ -47,6 +48,8 @@ class ExternalKey:
     """Its number among the copies of the external key; ciphertext tells by it who sealed it."""
     copies: tuple[ExternalKey, ...] = ()
     """If there is more than one, all of them, this one too, in the order in which they are asked to encrypt."""
+    binding: Binding | None = field(default=None, compare=False)
+    """The one KMS key that may use it; None if it may serve any."""
     decrypting_version: int = field(default=0, compare=False)
     """The last version that the key manager was asked whether it may decrypt too, and said yes; see encrypt.py."""
 

@@ -22,7 +22,7 @@ from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyManager
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.authentication import authenticate
-from hyok.proxy.authorization.authorizing import authorize
+from hyok.proxy.authorization.authorizing import Authorization
 from hyok.proxy.call import KeyCall
 from hyok.proxy.copies import Copies
 from hyok.proxy.deadline import finish_by
@@ -61,6 +61,7 @@ class ProxyService:
         clock: Clock,
         is_stale: Callable[[], bool],
         note_use: Callable[[str, float], None],
+        authorization: Authorization | None = None,
     ) -> None:
         """`is_stale` tells that `key_stores` may be out of date, for example still offer a key that was withdrawn.
 
@@ -76,6 +77,7 @@ class ProxyService:
         self._now = clock.now
         self._is_stale = is_stale
         self._note_use = note_use
+        self._authorization = authorization or Authorization()
         self.probes = Probes(health=health, audit=audit, is_stale=is_stale)
         """For load balancers, on this listener and on one of their own."""
 
@@ -164,9 +166,13 @@ class ProxyService:
             work = self._check_health(key_store, request.deadline)
         else:
             key = _find_key(key_store, route.key_id)
-            if key_store.policies is not None:
-                authorize(key_store.policies, asked.request_metadata, request, record, now=now)
-            work = self._use(asked, key, key_store, request.deadline, record)
+            unsettled = self._authorization.decide(
+                request, asked.request_metadata, record, key_store=key_store, key=key, now=now
+            )
+            if unsettled is None:
+                work = self._use(asked, key, key_store, request.deadline, record)
+            else:
+                work = self._use_if(unsettled, asked, key, key_store, request.deadline, record)
         decoded_at = monotonic()
         record.decode_us = int((decoded_at - authenticated_at) * 1e6)
         # 7. Perform, by the deadline.
@@ -187,6 +193,19 @@ class ProxyService:
 
     def _check_health(self, key_store: KeyStore, deadline: Deadline) -> Coroutine[object, None, XksResponse]:
         return get_health_status(self._identity, self._health, key_store.external_keys.key_managers(), deadline)
+
+    async def _use_if(
+        self,
+        unsettled: Coroutine[object, None, None],
+        asked: KeyRequest,
+        key: ExternalKey,
+        key_store: KeyStore,
+        deadline: Deadline,
+        record: RequestRecord,
+    ) -> XksResponse:
+        """Use a key once it is settled that this is allowed."""
+        await unsettled
+        return await self._use(asked, key, key_store, deadline, record)
 
     def _use(
         self, asked: KeyRequest, key: ExternalKey, key_store: KeyStore, deadline: Deadline, record: RequestRecord

@@ -16,6 +16,7 @@ from hyok.custody.credentials import CredentialPlace, open_credential
 from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
 from hyok.proxy.authorization.facts import Organizations
+from hyok.proxy.authorization.first_use import Binding
 from hyok.proxy.authorization.stored_policies import read_key_store_policies
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.predecessors import AadLayout, PredecessorError, parse_predecessor
@@ -23,7 +24,7 @@ from hyok.proxy.quota import Quota
 from hyok.sigv4.signing import SigningKeys
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
-from hyok.storage.schema import credentials, external_key_copies, external_keys, key_stores
+from hyok.storage.schema import credentials, external_key_copies, external_keys, first_use_bindings, key_stores
 
 _PARAMETERS_AT_ONCE: Final = 400
 """Twice this is still below SQLite's limit for one statement."""
@@ -162,8 +163,11 @@ def _read_external_keys(connection: Connection, places: Collection[_Place] | Non
     table = external_keys.c
     query = select(table.key_store, table.external_key_id, table.key_manager, table.manager_key_id)
     further = _read_copies(connection, places)
+    bindings = _read_bindings(connection, places)
     for name, key_id, key_manager, manager_key_id in _rows_at(connection, query, external_keys, places):
         key = ExternalKey(key_id, key_manager, manager_key_id)
+        if bindings and (place := _Place(name, key_id)) in bindings:
+            key.binding = Binding(bindings[place] or "")
         if further and (copies := further.get(_Place(name, key_id))) is not None:
             in_order = sorted([(_FIRST_POSITION, key), *copies], key=lambda each: each[0])
             key.copies = tuple(copy for _, copy in in_order)
@@ -182,6 +186,13 @@ def _read_copies(
         copy = ExternalKey(row.external_key_id, row.key_manager, row.manager_key_id, copy=row.number)
         found.setdefault(_Place(row.key_store, row.external_key_id), []).append((row.position, copy))
     return found
+
+
+def _read_bindings(connection: Connection, places: Collection[_Place] | None) -> dict[_Place, str | None]:
+    table = first_use_bindings.c
+    query = select(table.key_store, table.external_key_id, table.kms_key_arn)
+    rows = _rows_at(connection, query, first_use_bindings, places)
+    return {_Place(row.key_store, row.external_key_id): row.kms_key_arn for row in rows}
 
 
 def _rows_at(

@@ -83,6 +83,11 @@ def decode_get_health_status_request(body: bytes) -> GetHealthStatusRequest:
     return _GET_HEALTH_STATUS_REQUESTS.read(body)
 
 
+def raw_metadata(body: bytes) -> msgspec.Raw:
+    """Return requestMetadata as it was sent. `body` is one that was decoded as a request before."""
+    return _MEMBERS.decode(body)["requestMetadata"].copy()
+
+
 def extra_metadata(body: bytes) -> dict[str, object]:
     """Return the members of requestMetadata that the specification does not name, for policy and audit.
 

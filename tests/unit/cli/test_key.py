@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from hyok.proxy.authorization.first_use import bind_first_use
+from hyok.storage.engine import open_storage
+from hyok.storage.schema import Side
 from tests.unit.cli.conftest import HOLDER, Hyok
 
 
@@ -35,6 +39,8 @@ def test_a_new_key_is_shown_with_its_place(hyok: Hyok) -> None:
                 "keystore": "main",
                 "external_key_id": "payroll-eu",
                 "copies": [{"key_manager": "software", "manager_key_id": "payroll"}],
+                "binds_first_use": False,
+                "bound_to": None,
             }
         ],
     }
@@ -179,3 +185,25 @@ def test_a_copy_is_added_behind_those_there_are(hyok: Hyok) -> None:
     added = hyok("key", "add-copy", "pay", "software:third", "--keystore", "main", "--output", "json")
     (offer,) = json.loads(added.out)["key"]["external_keys"]
     assert [copy["manager_key_id"] for copy in offer["copies"]] == ["payroll", "second", "third"]
+
+
+def test_a_key_is_bound_at_its_first_use_until_that_is_undone(keys: Hyok, tmp_path: Path) -> None:
+    added = keys("key", "add", "payroll", "--keystore", "main", "--as", "eu", "--bind-first-use", "--output", "json")
+    offered = json.loads(added.out)["key"]["external_keys"]
+    assert [(key["external_key_id"], key["binds_first_use"], key["bound_to"]) for key in offered] == [
+        ("eu", True, None),
+        ("payroll", False, None),
+    ]
+    assert "Bound to        eu: the KMS key that uses it first" in keys("key", "show", "payroll").out
+    url = f"sqlite:///{tmp_path / 'hyok.db'}"
+    with closing(open_storage(url, Side.HOLDER)) as storage, storage.transaction() as connection:
+        bind_first_use(connection, "main", "eu", "arn:aws:kms:x:1:key/1", now=1.0)
+    assert "eu: arn:aws:kms:x:1:key/1" in keys("key", "show", "payroll").out
+    asked = keys("key", "bind", "eu", "--keystore", "main")
+    assert (asked.status, "is bound to arn:aws:kms:x:1:key/1" in asked.err) == (2, True)
+    assert keys("key", "bind", "eu", "--keystore", "main", "--yes").status == 0
+    assert "eu: the KMS key that uses it first" in keys("key", "show", "payroll").out
+    assert keys("key", "unbind", "eu", "--keystore", "main").status == 2, "asked first"
+    assert keys("key", "unbind", "eu", "--keystore", "main", "--yes").status == 0
+    assert "Bound to" not in keys("key", "show", "payroll").out
+    assert keys("key", "bind", "payroll", "--keystore", "main").status == 0, "nothing is lost: not asked"
