@@ -5,7 +5,6 @@ Which names an operation takes is read from the prose of the service model.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,19 +14,10 @@ from hyok.testing.dev_server import DevServer
 from tests.e2e.wire import KmsWire, WireAnswer, kms_wire
 from tests.unit.awsjson import oracle
 from tests.unit.awsjson.support import operation_names, published_model
+from tests.unit.kms.requests import POLICY, least_request, prose_of
 
 OTHER_ACCOUNT = "999999999999"
 OTHER_REGION = "us-west-2"
-POLICY = (
-    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:*","Resource":"*"}]}'
-)
-NEEDED: dict[str, dict[str, Any]] = {
-    "GenerateDataKey": {"KeySpec": "AES_256"},
-    "GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
-    "PutKeyPolicy": {"Policy": POLICY},
-    "CreateGrant": {"GranteePrincipal": "arn:aws:iam::123456789012:role/app"},
-}
-"""What a request must have besides what the model requires, or in place of the model's example."""
 NOT_ALIASES = ("ValidationException", "Aliases must refer to keys. Not aliases", 400)
 KEY_MEMBERS = ("KeyId", "SourceKeyId", "DestinationKeyId", "TargetKeyId")
 NO_KEY_NEEDED = {"Decrypt.KeyId", "ReEncrypt.SourceKeyId", "RetireGrant.KeyId", "ListAliases.KeyId"}
@@ -51,15 +41,12 @@ class Named(NamedTuple):
 
     def request(self, name: str) -> dict[str, Any]:
         """Return the least request with this name in it."""
-        shape = oracle.shape_of(oracle.input_of(self.operation))
-        least = {member: oracle.example(shape["members"][member]["shape"]) for member in shape.get("required", [])}
-        return least | NEEDED.get(self.operation, {}) | {self.member: name}
+        return least_request(self.operation, **{self.member: name})
 
 
 def cross_account_use(operation: str) -> str:
     """Return what the model says of keys of other accounts."""
-    prose = re.sub("<[^>]+>", "", published_model()["operations"][operation]["documentation"])
-    return prose.partition("Cross-account use")[2].partition("Required permissions")[0].lstrip(": ")
+    return prose_of(operation).partition("Cross-account use")[2].partition("Required permissions")[0].lstrip(": ")
 
 
 def named_members() -> Iterator[Named]:
@@ -104,8 +91,6 @@ def ask(wire: KmsWire, named: Named, name: str, own: Names) -> WireAnswer:
         request["AliasName"] = own.alias
     elif named.operation == "CreateAlias":
         request["AliasName"] = f"{own.alias}-more"
-    elif named.operation == "RevokeGrant":
-        request["GrantId"] = "0" * 64
     return wire.ask(named.operation, request)
 
 
