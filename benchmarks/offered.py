@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import time
@@ -28,8 +29,12 @@ def offer(
     per_second: int,
     seconds: float,
     connections: int = CONNECTIONS,
+    may_fail: bool = False,
 ) -> list[float]:
-    """Return how long each request took from the time at which it was due, in seconds; connections are kept."""
+    """Return how long each request took from the time at which it was due, in seconds; connections are kept.
+
+    With `may_fail`, infinite for one that was refused.
+    """
     wire = on_the_wire(request)
     begins_at = time.monotonic() + 0.5
 
@@ -46,8 +51,9 @@ def offer(
                 time.sleep(max(0.0, due_at - time.monotonic()))
                 connection.sendall(wire)
                 answer = connection.recv(65536)
-                assert answer.startswith(b"HTTP/1.1 200"), answer
-                latencies.append(time.monotonic() - due_at)
+                is_success = answer.startswith(b"HTTP/1.1 200")
+                assert is_success or may_fail, answer
+                latencies.append(time.monotonic() - due_at if is_success else math.inf)
         return latencies
 
     with ThreadPoolExecutor(connections) as threads:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import ssl
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -71,6 +73,7 @@ def running_proxy(sides: Sides, *, core: int | None, workers: int = 1) -> Iterat
     _set(sides.holder, 'listen = "127.0.0.1:8443"', settings)
     command: list[str | Path] = [HYOK, "proxy", "serve", "--config", sides.holder / "hyok.toml"]
     with pinned_server(command, port=port, core=core) as pid:
+        _await_ping(sides, port)  # the parent listens before its workers serve
         yield pid, port
     _set(sides.holder, settings, 'listen = "127.0.0.1:8443"')
 
@@ -150,6 +153,15 @@ def kms_request(sides: Sides, operation: str, body: Mapping[str, object], *, por
         now=SystemClock().now(),
     )
     return FixedRequest(f"http://{host}/", headers | {name.decode(): value.decode() for name, value in signed}, encoded)
+
+
+def _await_ping(sides: Sides, port: int) -> None:
+    context = ssl.create_default_context(cafile=str(sides.holder / "tls/ca.pem"))
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=30)
+    connection.request("GET", "/ping")
+    status = connection.getresponse().status
+    connection.close()
+    assert status == 200, f"/ping answered {status}"
 
 
 def _encode(body: Mapping[str, object]) -> bytes:
