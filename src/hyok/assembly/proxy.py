@@ -74,6 +74,7 @@ async def run_proxy_service(
     reporter = Reporter(
         metrics=metrics,
         key_stores=state.key_stores.directory,
+        key_managers=state.key_managers,
         health=health,
         audit=log,
         change_log_age_seconds=state.follower.age_seconds,

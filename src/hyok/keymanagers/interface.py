@@ -123,6 +123,27 @@ class VerifyingKeyManager:
         raise NotImplementedError
 
 
+class CallCounts(NamedTuple):
+    """How the calls of a key manager stand in one process."""
+
+    running: int
+    queued: int
+    """For a thread, or a place in a request."""
+    hanging: int
+    """Still under way although their callers were answered that they timed out, or have gone."""
+
+
+class CallCounting:
+    """The optional third power of a key manager: to tell how its calls stand. For one that has a queue of its own.
+
+    A base class, as `VerifyingKeyManager` is.
+    """
+
+    def count_calls(self) -> CallCounts:
+        """Count them now; never waits."""
+        raise NotImplementedError
+
+
 async def encrypt_verified(
     manager: KeyManager,
     version: KeyVersion,
@@ -162,7 +183,7 @@ class KeyManagerPlugin(Protocol):
 
 
 class KeyAdministrator(Protocol):
-    """The optional third power of a key manager: to make and change keys. For the command line and the console only.
+    """The optional fourth power of a key manager: to make and change keys. For the command line and the console only.
 
     Blocking calls: they run in a command or in a worker thread. Each change is durable when the call returns. Raises
     `KeyManagerError` and `hyok.errors.NotDoneError`.

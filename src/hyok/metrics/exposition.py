@@ -46,6 +46,7 @@ def _state_lines(states: Sequence[ProcessState], now: float) -> Iterator[str]:
     members = _worst_ranks(states)
     yield from _gauge_lines(names.KEY_MANAGER_STATE, _as_states(members))
     yield from _gauge_lines(names.KEY_MANAGER_HEALTH, _as_states(_ranks_as_wholes(members)))
+    yield from _gauge_lines(names.KEY_MANAGER_CALLS, _calls(states))
     yield from _gauge_lines(
         names.CREDENTIAL_AGE,
         {(each.key_store, each.access_key_id): now - each.created_at for state in states for each in state.credentials},
@@ -65,6 +66,16 @@ def _largest_shares(states: Sequence[ProcessState]) -> dict[tuple[str, ...], flo
         for each in state.encryption_shares:
             largest[each.key_manager,] = max(each.share, largest.get((each.key_manager,), 0.0))
     return largest
+
+
+def _calls(states: Sequence[ProcessState]) -> dict[tuple[str, ...], float]:
+    found: dict[tuple[str, ...], float] = {}
+    for state in states:
+        for each in state.calls:
+            for name, count in zip(names.CALL_STATES, each.counts, strict=True):
+                labels = (each.key_manager, name)
+                found[labels] = found.get(labels, 0) + count
+    return found
 
 
 def _worst_ranks(states: Sequence[ProcessState]) -> dict[tuple[str, ...], int]:

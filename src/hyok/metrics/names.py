@@ -36,6 +36,9 @@ DURATION_BUCKETS_MS: Final = (5, 10, 25, 35, 50, 100, 150, 200, 250)
 MEMBER_STATES: Final = ("active", "degraded", "unavailable")
 """Of a key manager's member, from the best to the worst."""
 
+CALL_STATES: Final = ("running", "queued", "hanging")
+"""Of a key manager's calls: with whom they are, waiting to be, or given up by who called and still under way."""
+
 STAGES: Final = ("receive", "authenticate", "decode", "perform")
 """Of a request, in order: until its last byte, until it is proven, until it is admitted and understood, until the key
 manager has answered. What is left is the answer's encoding and the record."""
@@ -96,6 +99,12 @@ ENCRYPTIONS_USED: Final = Metric(
     "Of the 2^32 encryptions that one version of an embedded key may do, the part given out, where it is most.",
     ("key_manager",),
 )
+KEY_MANAGER_CALLS: Final = Metric(
+    "hyok_proxy_key_manager_calls",
+    Kind.GAUGE,
+    "Calls of a key manager that run, wait in its queue, or hang although nobody waits for them any more.",
+    ("key_manager", "state"),
+)
 CHANGE_LOG_AGE: Final = Metric(
     "hyok_proxy_change_log_age_seconds",
     Kind.GAUGE,
@@ -121,6 +130,7 @@ ALL: Final = (
     KEY_MANAGER_STATE,
     KEY_MANAGER_HEALTH,
     ENCRYPTIONS_USED,
+    KEY_MANAGER_CALLS,
     CHANGE_LOG_AGE,
     AUDIT_LOG_FAILING,
     FLEET_SIZE,

@@ -43,6 +43,13 @@ class MemberState(msgspec.Struct, frozen=True, array_like=True):
     state: str
 
 
+class ManagerCalls(msgspec.Struct, frozen=True, array_like=True):
+    """How the calls of a key manager stand, in the order of `names.CALL_STATES`."""
+
+    key_manager: str
+    counts: tuple[int, ...]
+
+
 class CredentialBirth(msgspec.Struct, frozen=True, array_like=True):
     """When an active credential was created, in Unix seconds."""
 
@@ -69,6 +76,7 @@ class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[MemberState, ...]
     credentials: tuple[CredentialBirth, ...]
     encryption_shares: tuple[EncryptionShare, ...] = ()
+    calls: tuple[ManagerCalls, ...] = ()
 
 
 class ProcessReport(msgspec.Struct, frozen=True):

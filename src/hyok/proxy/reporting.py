@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from hyok.audit.log import AuditLog
+from hyok.keymanagers.interface import CallCounting, KeyManager
 from hyok.metrics.registry import MetricsRegistry
-from hyok.metrics.report import CredentialBirth, EncryptionShare, MemberState, ProcessReport, ProcessState
+from hyok.metrics.report import CredentialBirth, EncryptionShare, ManagerCalls, MemberState, ProcessReport, ProcessState
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import KeyStoreDirectory
 
@@ -20,6 +21,7 @@ class Reporter:
         *,
         metrics: MetricsRegistry,
         key_stores: KeyStoreDirectory,
+        key_managers: Mapping[str, KeyManager],
         health: HealthMonitor,
         audit: AuditLog,
         change_log_age_seconds: Callable[[], float],
@@ -29,6 +31,7 @@ class Reporter:
         """`encryption_shares` tells, by key manager, how much one version has given out of what it may encrypt."""
         self._metrics = metrics
         self._key_stores = key_stores
+        self._key_managers = key_managers
         self._health = health
         self._audit = audit
         self._change_log_age_seconds = change_log_age_seconds
@@ -55,6 +58,11 @@ class Reporter:
                 ),
                 encryption_shares=tuple(
                     EncryptionShare(manager, share()) for manager, share in self._encryption_shares.items()
+                ),
+                calls=tuple(
+                    ManagerCalls(name, tuple(manager.count_calls()))
+                    for name, manager in self._key_managers.items()
+                    if isinstance(manager, CallCounting)
                 ),
             ),
         )

@@ -14,6 +14,7 @@ from hyok.metrics.report import (
     CredentialBirth,
     EncryptionShare,
     FailureCount,
+    ManagerCalls,
     MemberState,
     ProcessReport,
     ProcessState,
@@ -29,6 +30,7 @@ STATE = ProcessState(
     members=(MemberState("hsm", "token-1", "active"),),
     credentials=(CredentialBirth("dev", "HYOKA", NOW - 3 * 86_400),),
     encryption_shares=(EncryptionShare("software", 0.25),),
+    calls=(ManagerCalls("hsm", (3, 2, 1)),),
 )
 
 
@@ -127,6 +129,18 @@ def test_a_key_manager_is_degraded_while_its_members_differ() -> None:
             if values[f'hyok_proxy_key_manager_health{{key_manager="{manager}",state="{each}"}}'] == "1"
         ]
         assert found == [state]
+
+
+def test_calls_of_key_managers_are_those_of_all_workers() -> None:
+    collection = Collection()
+    for process, counts in ((1, (3, 2, 1)), (2, (1, 0, 0))):
+        state = msgspec.structs.replace(STATE, calls=(ManagerCalls("hsm", counts),))
+        collection.take(process, ProcessReport(Counts(), state))
+
+    values = values_of(collection)
+
+    found = [values[f'hyok_proxy_key_manager_calls{{key_manager="hsm",state="{each}"}}'] for each in names.CALL_STATES]
+    assert found == ["4", "2", "1"]
 
 
 def test_ages_are_counted_to_this_moment() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from hyok.keymanagers.interface import CallCounting, CallCounts
 from hyok.metrics.names import STAGES
-from hyok.metrics.report import CredentialBirth, MemberState
+from hyok.metrics.report import CredentialBirth, ManagerCalls, MemberState
 from hyok.proxy.authentication import REGION_NOT_ALLOWED, UNKNOWN_CREDENTIAL
 from hyok.proxy.reporting import Reporter
 from hyok.sigv4.errors import SignatureFailure
 from hyok.transport.messages import HttpRequest
-from tests.unit.proxy.managers import WaitingManager
+from tests.unit.proxy.managers import WaitingManager, WatchedManager
 from tests.unit.proxy.stage import (
     ALPHA_SECOND_SIGNER,
     ALPHA_SIGNER,
@@ -27,6 +28,7 @@ def reporter_of(stage: Stage) -> Reporter:
     return Reporter(
         metrics=stage.metrics,
         key_stores=stage.key_stores,
+        key_managers=stage.managers,
         health=stage.health,
         audit=stage.audit,
         change_log_age_seconds=lambda: 0.5,
@@ -107,3 +109,13 @@ def test_members_and_active_credentials_are_told(stage: Stage) -> None:
         CredentialBirth("beta", BETA_SIGNER.access_key_id, 0.0),
     }
     assert (state.fleet_size, state.change_log_age_seconds, state.is_audit_log_failing) == (2, 0.5, False)
+
+
+class CountingManager(WatchedManager, CallCounting):
+    def count_calls(self) -> CallCounts:
+        return CallCounts(running=3, queued=2, hanging=1)
+
+
+def test_a_manager_with_a_queue_tells_how_its_calls_stand(stage: Stage) -> None:
+    stage.managers["hsm"] = CountingManager(stage.managers[MANAGER])
+    assert reporter_of(stage).report().state.calls == (ManagerCalls("hsm", (3, 2, 1)),)

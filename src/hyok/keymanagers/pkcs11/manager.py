@@ -14,6 +14,8 @@ from typing import Final, TypeVar
 from hyok.clock import Deadline, deadline_in
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import (
+    CallCounting,
+    CallCounts,
     HealthStatus,
     KeyDescription,
     KeyUsage,
@@ -42,7 +44,7 @@ _IV_BYTES: Final = (12, 16)
 T = TypeVar("T")
 
 
-class Pkcs11KeyManager(VerifyingKeyManager):
+class Pkcs11KeyManager(VerifyingKeyManager, CallCounting):
     """A `KeyManager` on one token."""
 
     def __init__(self, setup: Pkcs11Setup) -> None:
@@ -123,6 +125,11 @@ class Pkcs11KeyManager(VerifyingKeyManager):
     def counts(self) -> WorkerCounts:
         """Count the calls that run, wait, hang, came late or were turned away."""
         return self._pool.counts()
+
+    def count_calls(self) -> CallCounts:
+        """Count those that have a session, wait for one, or hang in one."""
+        counts = self._pool.counts()
+        return CallCounts(counts.running - counts.abandoned, counts.queued, counts.abandoned)
 
     async def aclose(self) -> None:
         """Let go of sessions, threads and, if no other manager uses it, the library."""

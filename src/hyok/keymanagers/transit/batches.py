@@ -72,6 +72,16 @@ class Batches(Generic[ItemT, ResultT]):
             if timer is not None:
                 timer.cancel()
 
+    @property
+    def waiting(self) -> int:
+        """How many items are not sent yet."""
+        return self._waiting
+
+    @property
+    def under_way(self) -> int:
+        """How many requests, of up to 64 items, the server has not answered."""
+        return sum(queue.under_way for queue in self._queues.values())
+
     def close(self) -> None:
         """Fail what waits; nothing is sent any more. What is under way ends with the tasks."""
         for queue in self._queues.values():

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
-from hyok.keymanagers.interface import KeyDescription, KeyVersion, MemberHealth, Sealed
+from hyok.keymanagers.interface import (
+    CallCounting,
+    CallCounts,
+    KeyDescription,
+    KeyVersion,
+    MemberHealth,
+    Sealed,
+)
 from hyok.keymanagers.tasks import OwnTasks, result_by
 from hyok.keymanagers.transit.api import TransitApi
 from hyok.keymanagers.transit.batches import DEFAULT_LIMITS, Batches, BatchLimits
@@ -24,7 +31,7 @@ from hyok.keymanagers.transit.wire import DecryptItem, EncryptItem
 _log = logging.getLogger(__name__)
 
 
-class TransitKeyManager:
+class TransitKeyManager(CallCounting):
     """A `KeyManager` on the Transit secrets engine of one cluster."""
 
     def __init__(self, setup: TransitSetup, *, batch_limits: BatchLimits = DEFAULT_LIMITS) -> None:
@@ -71,6 +78,12 @@ class TransitKeyManager:
             detail = f"{len(plaintext)} bytes of plaintext for {len(ciphertext)} of ciphertext"
             raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, detail)
         return plaintext
+
+    def count_calls(self) -> CallCounts:
+        """Count requests under way, and items that wait for one."""
+        running = self._running
+        batches = () if running is None else (running.encryptions, running.decryptions)
+        return CallCounts(sum(each.under_way for each in batches), sum(each.waiting for each in batches), 0)
 
     async def check_health(self, deadline: Deadline) -> tuple[MemberHealth, ...]:
         """Ask each server how it is, and have it encrypt and decrypt under the health key if there is one."""
