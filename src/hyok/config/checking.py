@@ -13,7 +13,7 @@ from hyok.config.configuration import Configuration
 from hyok.config.reading import join_path
 from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
 from hyok.config.root_sources import RootSource, resolves_to_key
-from hyok.config.settings import Settings
+from hyok.config.settings import Settings, StorageSettings
 from hyok.errors import OperatorError
 from hyok.secret import Secret
 
@@ -57,9 +57,16 @@ def check_places(configuration: Configuration, environment: Mapping[str, str]) -
         findings.append(_check_file("kms.storage.url", configuration.kms.storage.url.path))
         if configuration.kms.events is not None:
             findings.append(_check_directory("kms.events.directory", configuration.kms.events.directory))
+    for setting, storage in (("storage", configuration.storage), ("kms.storage", _kms_storage(configuration))):
+        if storage is not None and storage.anchor is not None:
+            findings.append(_check_file(f"{setting}.anchor", storage.anchor))
     if configuration.proxy is not None:
         findings.append(_check_directory("audit.directory", configuration.audit.directory))
     return tuple(findings)
+
+
+def _kms_storage(configuration: Configuration) -> StorageSettings | None:
+    return None if configuration.kms is None else configuration.kms.storage
 
 
 def _references(value: object, place: str = "") -> Iterator[_Named]:

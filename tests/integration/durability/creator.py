@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 
 from hyok.administration.keys import create_key, rotate_key
+from hyok.assembly.sides import anchor_storage
 from hyok.clock import NO_DEADLINE, SystemClock
+from hyok.config.settings import StorageSettings
+from hyok.config.values import StorageUrl
 from hyok.custody.file_root import create_file_root, open_file_root
 from hyok.custody.safe import Safe, open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
@@ -31,7 +34,9 @@ def open_all(directory: Path) -> tuple[Storage, Safe]:
     root_path = directory / "root"
     root = open_file_root(root_path) if root_path.exists() else create_file_root(root_path)
     storage = open_storage(f"sqlite:///{directory}/hyok.db", Side.HOLDER)
-    return storage, open_safe(storage, root)
+    safe = open_safe(storage, root)
+    anchor_storage(storage, safe, StorageSettings(url=StorageUrl(directory / "hyok.db"), anchor=directory / "anchor"))
+    return storage, safe
 
 
 def make_keys(directory: Path, count: int) -> None:

@@ -1,4 +1,4 @@
-"""The acknowledgement of a key comes after the database's fsync, as the kernel saw it."""
+"""The acknowledgement of a key comes after the database's fsync and the anchor's, as the kernel saw them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from tests.integration.durability.creator import open_all
 KEYS = 4
 ACKNOWLEDGEMENTS = KEYS + 2  # every third is rotated, too
 
+ANCHOR_STEPS = {
+    "written": r"write\(\d+<[^>]*/anchor\.[0-9a-f]+\.new>",
+    "synced": r"fsync\(\d+<[^>]*/anchor\.[0-9a-f]+\.new>\) += 0",
+    "in place": r'rename[a-z0-9]*\(.*/anchor\.[0-9a-f]+\.new".*/anchor"\) += 0',
+    "directory synced": r"fsync\(\d+<[^>]*(?<!\.new)(?<!-wal)(?<!\.db)>\) += 0$",
+}
+
 CALL = re.compile(r"^\d+\s+(\w+)\(\d+<([^>]*)>(.*)$")
 
 
@@ -24,7 +31,7 @@ def trace(directory: Path, *pragma: str) -> list[str]:
         pytest.fail("this test needs strace to see the system calls: apt-get install strace")
     open_all(directory)[0].close()
     output = directory / "trace"
-    calls = "trace=write,writev,pwrite64,pwritev,fsync,fdatasync"
+    calls = "trace=write,writev,pwrite64,pwritev,fsync,fdatasync,rename,renameat,renameat2"
     strace = ["strace", "-f", "-y", "-e", calls, "-o", str(output)]
     maker = [sys.executable, "-m", "tests.integration.durability.creator", str(directory), str(KEYS), *pragma]
     subprocess.run([*strace, *maker], check=True, capture_output=True, timeout=60)
@@ -64,3 +71,18 @@ def test_the_proof_notices_a_storage_that_does_not_sync(tmp_path: Path) -> None:
 
 def test_the_proof_notices_one_that_syncs_only_at_checkpoints(tmp_path: Path) -> None:
     assert count_acknowledgements(trace(tmp_path, "PRAGMA synchronous=NORMAL")) == (0, ACKNOWLEDGEMENTS)
+
+
+def test_each_acknowledgement_comes_after_the_anchor_is_written_synced_and_in_place(tmp_path: Path) -> None:
+    noted = 0
+    steps: list[str] = []
+    for line in trace(tmp_path):
+        for step, sign in ANCHOR_STEPS.items():
+            if re.search(sign, line):
+                steps.append(step)
+        if '"created ' in line or '"rotated ' in line:
+            # After all that the change before left: written and synced under another name, renamed, directory synced.
+            assert steps[-4:] == ["written", "synced", "in place", "directory synced"], steps
+            noted += 1
+            steps.clear()
+    assert noted == ACKNOWLEDGEMENTS

@@ -57,6 +57,14 @@ def test_an_anchor_for_a_storage_in_use_is_made_by_a_reset(hyok: Hyok, tmp_path:
     assert hyok("key", "list").status == 0
 
 
+def test_check_looks_at_the_anchor(anchored: Hyok, tmp_path: Path) -> None:
+    assert f"storage.anchor   ok       {tmp_path}/anchors/holder\n" in anchored("config", "check").out
+    put_back_older_copy(anchored, tmp_path)
+    checked = anchored("config", "check")
+    assert checked.status == 2
+    assert "is an older copy" in checked.err
+
+
 def test_without_an_anchor_there_is_nothing_to_show(hyok: Hyok) -> None:
     result = hyok("anchor", "show")
     assert (result.status, result.out) == (1, "")

@@ -1,0 +1,56 @@
+"""The KMS's storage passes to another root key: backing keys, the secrets of stores, and those of principals."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from hyok.administration.principals import create_principal
+from hyok.assembly.root_keys import sealed_columns
+from hyok.clock import SystemClock
+from hyok.custody.rewrapping import Resealing, begin, count_sealed, finish, reseal
+from hyok.custody.root_key import LocalRootKey
+from hyok.custody.safe import Safe, open_safe
+from hyok.secret import Secret
+from hyok.storage.engine import open_storage
+from hyok.storage.schema import Side
+from tests.unit.kms.running import ACCOUNT, ROOT, running_kms
+
+SUCCESSOR = LocalRootKey(Secret(b"the root key that takes over...."))
+COLUMNS = sealed_columns(Side.KMS)
+
+
+def test_what_the_kms_keeps_is_sealed_anew_and_still_decrypts(tmp_path: Path) -> None:
+    with running_kms(tmp_path) as kms:
+        kms.add_store()
+        ordinary, external = kms.create_key(), kms.create_external_key()
+        kms.run(kms.rotate(kms.find(ordinary)))
+        create_principal(
+            kms.storage,
+            open_safe(kms.storage, ROOT),
+            SystemClock(),
+            arn=f"arn:aws:iam::{ACCOUNT}:user/alice",
+            tags={"team": "a"},
+        )
+        blobs = {arn: kms.call("Encrypt", {"KeyId": arn, "Plaintext": "aGVsbG8="}) for arn in (ordinary, external)}
+        assert count_sealed(kms.storage, COLUMNS) == {"backing_keys": 3, "custom_key_stores": 1, "principals": 1}
+
+    storage = open_storage(f"sqlite:///{tmp_path / 'kms.db'}", Side.KMS)
+    key = begin(storage, SystemClock(), root=ROOT, successor=SUCCESSOR)
+    safe = Safe(key.store_id, key.keks)
+    assert reseal(storage, safe, COLUMNS) == Resealing(looked_at=5, resealed=5, unreadable=())
+
+    with running_kms(tmp_path) as kms:  # under the former root, which opens it all the same
+        for arn, blob in blobs.items():
+            decrypted = kms.call("Decrypt", {"CiphertextBlob": base64_of(blob["CiphertextBlob"])})
+            assert (decrypted["KeyId"], decrypted["Plaintext"]) == (arn, b"hello")
+        kms.create_key()
+    assert reseal(storage, safe, COLUMNS) == Resealing(looked_at=6, resealed=0, unreadable=())
+    finish(storage, root=SUCCESSOR)
+    assert reseal(storage, open_safe(storage, SUCCESSOR), COLUMNS) == Resealing(6, 0, ())
+    storage.close()
+
+
+def base64_of(content: bytes) -> str:
+
+    return base64.b64encode(content).decode()
