@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from benchmarks import (
+    audit,
     data_keys,
     fixed_rate,
     many_keys,
@@ -125,6 +126,24 @@ def _show_policy_decisions(*, quick: bool) -> dict[str, Any]:
     return found._asdict()
 
 
+def _show_audit(*, quick: bool) -> dict[str, Any]:
+    found = audit.measure(rounds=2 if quick else 7, seconds=2 if quick else 4)
+    click.echo("\naudit: proxy Encrypt as above; without a trail, with it, and with it durable")
+    click.echo(f"  {'':8}{'CPU µs':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
+    for name, one in (("off", found.off), ("on", found.on), ("durable", found.durable)):
+        click.echo(
+            f"  {name:8}{one.cpu_microseconds:8.1f}{one.requests_per_second:9.0f}{one.p50_milliseconds:9.2f}"
+            f"{one.p99_milliseconds:9.2f}"
+        )
+    click.echo(f"  the trail takes {found.share:.1%} of the capacity, and {found.record_bytes:.0f} bytes for a request")
+    click.echo(f"  verified: {found.verified_per_second:.0f} records/s")
+    return found._asdict() | {
+        "off": found.off._asdict(),
+        "on": found.on._asdict(),
+        "durable": found.durable._asdict(),
+    }
+
+
 def _show_workers(*, quick: bool) -> dict[str, Any]:
     found = workers.measure(rounds=3 if quick else 9, seconds=2 if quick else 4)
     click.echo(f"\nproxy Encrypt, {workers.RATE_PER_SECOND} requests/s offered on {offered.CONNECTIONS} connections")
@@ -182,6 +201,7 @@ BENCHMARKS = {
     "policy-decisions": _show_policy_decisions,
     "pkcs11": _show_pkcs11,
     "transit": _show_transit,
+    "audit": _show_audit,
     "workers": _show_workers,
     "fixed-rate": _show_fixed_rate,
     "new-connections": _show_new_connections,
