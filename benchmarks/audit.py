@@ -58,7 +58,14 @@ def measure(*, rounds: int, seconds: float) -> Audit:
             running = {}
             for mode in MODES:
                 port = free_port()
-                command = [sys.executable, "-m", "benchmarks.audit_server", sides.holder / "hyok.toml", mode, str(port)]
+                command: list[str | Path] = [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.audit_server",
+                    sides.holder / "hyok.toml",
+                    mode,
+                    str(port),
+                ]
                 running[mode] = (servers.enter_context(pinned_server(command, port=port)), port)
             for number in range(rounds + 1):
                 for mode, (pid, port) in running.items():
@@ -73,7 +80,8 @@ def measure(*, rounds: int, seconds: float) -> Audit:
             1 - off.cpu_microseconds / on.cpu_microseconds for off, on in zip(found["off"], found["on"], strict=True)
         )
         record_bytes, verified = _verify(sides.holder, "audit-on")
-    return Audit(*(_median(found[mode]) for mode in MODES), share, record_bytes, verified)
+    off, on, durable = (_median(found[mode]) for mode in MODES)
+    return Audit(off, on, durable, share, record_bytes, verified)
 
 
 def _verify(holder: Path, trail: str) -> tuple[float, float]:

@@ -21,8 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from hyok.audit.log import open_audit_log
 from hyok.audit.notes import Signer
+from hyok.audit.opening import open_audit_log
 from hyok.clock import NO_DEADLINE, SystemClock, deadline_in
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe

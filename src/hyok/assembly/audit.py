@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 from hyok.assembly.holder import Holder
 from hyok.audit.administration import append_administrative
-from hyok.audit.log import AuditLog, open_audit_log
+from hyok.audit.log import AuditLog, LogRules
+from hyok.audit.opening import open_audit_log
 from hyok.audit.redaction import LEAST_KEY_BYTES, Redaction
+from hyok.audit.retention import Retention
 from hyok.audit.writer import Rotation
 from hyok.config.references import resolve_secret
 from hyok.config.settings import AuditSettings
@@ -17,6 +19,7 @@ from hyok.errors import OperatorError
 
 _MEBIBYTE = 1024 * 1024
 _HOUR_SECONDS = 3600.0
+_DAY_SECONDS = 24 * _HOUR_SECONDS
 
 
 def open_service_log(settings: AuditSettings, holder: Holder, *, service: str) -> AuditLog:
@@ -26,8 +29,7 @@ def open_service_log(settings: AuditSettings, holder: Holder, *, service: str) -
         service=service,
         signer=open_audit_signer(holder.storage, holder.safe, holder.clock),
         now=holder.clock.now,
-        is_durable=settings.durable,
-        rotation=_rotation(settings),
+        rules=LogRules(settings.durable, _rotation(settings), _retention(settings)),
     )
 
 
@@ -51,6 +53,11 @@ def open_redaction(settings: AuditSettings) -> Redaction:
             f"[audit.redaction] pseudonym_key has {len(secret)} bytes; expected {LEAST_KEY_BYTES} or more"
         )
     return Redaction(wanted.remove, wanted.pseudonymize, secret)
+
+
+def _retention(settings: AuditSettings) -> Retention:
+    keep_seconds = None if settings.keep_days is None else settings.keep_days * _DAY_SECONDS
+    return Retention(keep_seconds, settings.archive)
 
 
 def _rotation(settings: AuditSettings) -> Rotation:

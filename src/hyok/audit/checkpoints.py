@@ -26,7 +26,11 @@ class Checkpoint(NamedTuple):
 
     def text(self) -> str:
         """Write it as the text of a note."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+        return f"{self.origin}\n{self.size}\n{self.root_text()}\n"
+
+    def root_text(self) -> str:
+        """Write the root hash in Base64."""
+        return base64.b64encode(self.root).decode()
 
     def sign(self, signer: Signer) -> bytes:
         """Write it as a note, signed in the name of the log."""

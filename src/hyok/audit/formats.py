@@ -71,3 +71,8 @@ def _milliseconds(time: object) -> int | None:
         return int(datetime.fromisoformat(str(time)).timestamp() * 1000)
     except ValueError:
         return None
+
+
+def encode_checkpoint(log: str, note: bytes) -> bytes:
+    """Write a signed checkpoint as JSON on one line."""
+    return _encode({"event": "checkpoint", "log": log, "note": note.decode()})

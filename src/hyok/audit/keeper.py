@@ -16,9 +16,11 @@ from hyok.audit.checkpoints import Checkpoint
 from hyok.audit.errors import AuditLogError
 from hyok.audit.layout import LogPlace
 from hyok.audit.notes import Signer
+from hyok.audit.retention import LOOK_SECONDS, Retention, retire_segments
 from hyok.audit.segments import Segment
 from hyok.audit.trail import replace_file
 from hyok.audit.writer import LogWriter
+from hyok.errors import HyokError
 
 RESERVE_BYTES: Final = 16 * 1024 * 1024
 """What is reserved ahead of the writer, at most; at least half of it is there when it is called in time."""
@@ -37,6 +39,7 @@ class Keeper:
         signer: Signer,
         *,
         reserve_bytes: int = RESERVE_BYTES,
+        retention: Retention,
         before_checkpoint: Callable[[bool], bool] = lambda _is_last: False,
     ) -> None:
         """`before_checkpoint` is called, from the keeper's thread, before all that is written is signed.
@@ -46,6 +49,8 @@ class Keeper:
         self._writer = writer
         self._signer = signer
         self._reserve_bytes = reserve_bytes
+        self._retention = retention
+        self._retire_at = 0.0
         self._before_checkpoint = before_checkpoint
         self._wake = threading.Event()
         self._is_stopping = False
@@ -111,17 +116,20 @@ class Keeper:
         if not self._is_stopping:
             self._attempt("prepare the next segment", self._prepare_next)
         self._attempt("close the last segment", lambda: close_finished(self._writer, self._signer))
+        if time.monotonic() >= self._retire_at and not self._is_stopping:
+            self._retire_at = time.monotonic() + LOOK_SECONDS
+            self._attempt("retire segments", lambda: retire_segments(self._writer, self._signer, self._retention))
         if self._is_called and time.monotonic() >= self._checkpoint_at:
             self._attempt("sign a checkpoint", self._sign)
             self._checkpoint_at = time.monotonic() + CHECKPOINT_SECONDS
-        if self._failing:
+        if self._failing - {"retire segments"}:  # these have an hour
             return _RETRY_SECONDS
         return max(0.0, self._checkpoint_at - time.monotonic()) if self._is_called else None
 
     def _attempt(self, what: str, work: Callable[[], None]) -> None:
         try:
             work()
-        except (OSError, AuditLogError) as error:
+        except (OSError, HyokError) as error:
             if what not in self._failing:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 _log.error("cannot %s of the audit log %s: %s", what, self._writer.place.directory, reason)

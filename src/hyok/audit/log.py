@@ -12,27 +12,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
-import time
 from collections.abc import Callable
-from importlib.metadata import version
-from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from hyok.audit.errors import AuditLogError, BrokenLogError
+from hyok.audit.errors import AuditLogError
 from hyok.audit.event import RequestRecord, encode_record
 from hyok.audit.keeper import RESERVE_BYTES, Keeper
-from hyok.audit.layout import LogPlace
 from hyok.audit.notes import Signer
-from hyok.audit.recovery import Recovered, recover_log
-from hyok.audit.structure import LogOpened, WritingInterrupted, encode_structural, instant
-from hyok.audit.trail import Trail, add_log, newest_sizes, open_trail, try_to_lock_log
+from hyok.audit.retention import Retention
+from hyok.audit.structure import WritingInterrupted, encode_structural, instant
 from hyok.audit.unauthenticated import UnauthenticatedBudget
-from hyok.audit.writer import LogWriter, Rotation, open_writer
-from hyok.errors import OperatorError
+from hyok.audit.writer import LogWriter, Rotation
 
 RECORD_ROOM_BYTES: Final = 4096
 """Reserved for the record of a request, besides as much as its body has: what it copies from there."""
@@ -41,6 +34,16 @@ _LEAST_ROOM_BYTES: Final = 64 * 1024
 
 _log = logging.getLogger(__name__)
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class LogRules(NamedTuple):
+    """How a log is kept."""
+
+    is_durable: bool = False
+    """Whether answers wait until their records would survive a loss of power."""
+    rotation: Rotation = Rotation()
+    retention: Retention = Retention()
+    reserve_bytes: int = RESERVE_BYTES
 
 
 class _Interruption:
@@ -56,7 +59,7 @@ class _Interruption:
 
 
 class AuditLog:
-    """Collects the records of a turn of the loop and writes them at once. Made by `open_audit_log`."""
+    """Collects the records of a turn of the loop and writes them at once. Made by `opening.open_audit_log`."""
 
     __slots__ = (
         "_budget",
@@ -78,14 +81,19 @@ class AuditLog:
         signer: Signer,
         *,
         lock_descriptor: int,
-        is_durable: bool,
-        reserve_bytes: int,
+        rules: LogRules,
         now: Callable[[], float],
     ) -> None:
         self._writer = writer
-        self._keeper = Keeper(writer, signer, reserve_bytes=reserve_bytes, before_checkpoint=self._write_summary)
+        self._keeper = Keeper(
+            writer,
+            signer,
+            reserve_bytes=rules.reserve_bytes,
+            retention=rules.retention,
+            before_checkpoint=self._write_summary,
+        )
         self._lock_descriptor = lock_descriptor
-        self._is_durable = is_durable
+        self._is_durable = rules.is_durable
         self._now = now
         self._lines: list[bytes] = []
         self._pending_bytes = 0
@@ -241,84 +249,3 @@ def _call_on(
 ) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(settle, failure)
-
-
-def open_audit_log(
-    directory: Path,
-    *,
-    service: str,
-    signer: Signer,
-    now: Callable[[], float] = time.time,
-    is_durable: bool = False,
-    rotation: Rotation | None = None,
-    reserve_bytes: int = RESERVE_BYTES,
-) -> AuditLog:
-    """Go on with the first log of this service in `directory` that nobody writes, or begin one; `now` in Unix seconds.
-
-    A log that was altered is left as it is, and said so. OperatorError if none can be written.
-    """
-    trail = open_trail(directory, signer)
-    try:
-        for number in count(1):
-            log = _open_log(trail, f"{service}-{number}", signer, now, is_durable, rotation, reserve_bytes)
-            if log is not None:
-                return log
-    except (OSError, AuditLogError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise OperatorError(
-            f"cannot start the audit log in {directory}: {reason}; "
-            "name a directory in [audit] directory that this user may write to, with room for it"
-        ) from error
-    raise AssertionError("numbers do not end")
-
-
-def _open_log(
-    trail: Trail,
-    name: str,
-    signer: Signer,
-    now: Callable[[], float],
-    is_durable: bool,
-    rotation: Rotation | None,
-    reserve_bytes: int,
-) -> AuditLog | None:
-    trail = add_log(trail, name, signer)
-    place = trail.place(name)
-    descriptor = try_to_lock_log(place)
-    if descriptor is None:
-        return None
-    try:
-        recovered = recover_log(place, signer.key)
-        writer = open_writer(place, recovered, rotation=rotation, now=now)
-        opening = _opening_record(trail, place, signer, recovered, now())
-        writer.write([encode_structural(opening)])
-        log = AuditLog(
-            writer,
-            signer,
-            lock_descriptor=descriptor,
-            is_durable=is_durable,
-            reserve_bytes=reserve_bytes,
-            now=now,
-        )
-        log.start()
-    except BrokenLogError as error:
-        _log.error("%s; it is kept as it is and another log is begun: run hyok audit verify", error)
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return log
-
-
-def _opening_record(trail: Trail, place: LogPlace, signer: Signer, recovered: Recovered, now: float) -> LogOpened:
-    sizes = newest_sizes(trail, signer.key)
-    sizes.pop(place.name, None)
-    return LogOpened(
-        time=instant(now),
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        version=version("hyok"),
-        records=recovered.tree.size,
-        unsigned=recovered.unsigned,
-        others=sizes,
-    )

@@ -22,6 +22,8 @@ from hyok.errors import OperatorError
 from hyok.storage.files import create_directory, sync_directory
 
 _TRAIL_PREFIX: Final = "hyok.audit/"
+_ARCHIVE: Final = "+archive"
+"""The second line of an archive's list: it must not be taken for the trail's own."""
 _LIST_LOCK: Final = "logs.lock"
 
 
@@ -33,6 +35,8 @@ class Trail(NamedTuple):
     """`hyok.audit/` and 16 hexadecimal digits, made at random with the directory."""
     logs: tuple[str, ...]
     """The names of its logs, in the order in which they were begun."""
+    is_archive: bool = False
+    """Whether it holds what was retired of a trail of the same name."""
 
     def place(self, log: str) -> LogPlace:
         """Return where a log is."""
@@ -57,11 +61,13 @@ def read_trail(directory: Path, key: VerificationKey | None) -> Trail:
         ) from error
     note = parse_note(content)
     name, *logs = note.text[:-1].split("\n")
+    is_archive = logs[:1] == [_ARCHIVE]
+    del logs[: int(is_archive)]
     if not name.startswith(_TRAIL_PREFIX) or not all(is_log_name(log) for log in logs) or len(set(logs)) != len(logs):
         raise NoteError(f"{directory / LIST_FILE} is no list of logs")
     if key is not None:
         key.verify(note, name)
-    return Trail(directory, name, tuple(logs))
+    return Trail(directory, name, tuple(logs), is_archive)
 
 
 def open_trail(directory: Path, signer: Signer) -> Trail:
@@ -95,6 +101,17 @@ def add_log(trail: Trail, log: str, signer: Signer) -> Trail:
         grown = present._replace(logs=(*present.logs, log))
         _write_list(grown, signer)
         return grown
+
+
+def open_archive(archive: Path, place: LogPlace, signer: Signer) -> LogPlace:
+    """Return where a log's retired segments go; each trail has a directory of its own there. OSError, NoteError."""
+    name = place.origin.rpartition("/")[0]
+    directory = archive / name.removeprefix(_TRAIL_PREFIX)
+    create_directory(directory)
+    with _list_locked(directory):
+        if not (directory / LIST_FILE).exists():
+            _write_list(Trail(directory, name, (), is_archive=True), signer)
+    return add_log(read_trail(directory, signer.key), place.name, signer).place(place.name)
 
 
 def lock_log(place: LogPlace) -> int:
@@ -148,7 +165,8 @@ def _newest_size(place: LogPlace, key: VerificationKey) -> int:
 
 
 def _write_list(trail: Trail, signer: Signer) -> None:
-    text = "".join(f"{line}\n" for line in (trail.name, *trail.logs))
+    mark = (_ARCHIVE,) if trail.is_archive else ()
+    text = "".join(f"{line}\n" for line in (trail.name, *mark, *trail.logs))
     replace_file(trail.directory / LIST_FILE, signer.sign(text, trail.name).encode())
     sync_directory(trail.directory)
 

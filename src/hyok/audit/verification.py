@@ -6,6 +6,7 @@ may have been altered by whoever could write there.
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 from collections import Counter
@@ -153,8 +154,11 @@ class _LogCheck:
         self._first_record = 0
         self._is_sure = True
         """Whether a checkpoint vouches for the tree so far, so that a segment that begins elsewhere was altered."""
+        self._first_root = ""
         self._retired_up_to = 0
         """The last segment that a record says was retired."""
+        self._retired_roots: dict[int, str] = {}
+        """The root hash that a log had by such a record, by its size then."""
         self._due: list[tuple[Checkpoint, str]] = []
         """What the log must have been, by increasing size, and who says so."""
         self._lines_of_last = 0
@@ -188,6 +192,11 @@ class _LogCheck:
         if first > 1 and self._retired_up_to < first - 1:
             text = f"the segments before {first:06} are not there, and no record says that they were retired"
             self._find(FindingKind.MISSING, text, segment=first - 1)
+        elif self._retired_roots.get(self._first_record, self._first_root) != self._first_root:
+            text = (
+                "the record of what was retired before this segment says another root hash than the segment begins with"
+            )
+            self._find(FindingKind.ALTERED, text, segment=first)
         self._check_end(newest, numbers[-1], has_writer=has_writer)
         return VerifiedLog(
             place.name,
@@ -205,6 +214,11 @@ class _LogCheck:
         elif begun is not None and is_first and number > 1:
             self._go_on_from(begun)
             self._first_record = self._tree.size
+            self._first_root = base64.b64encode(self._tree.root()).decode()
+            for checkpoint, source in self._due:
+                if checkpoint.size == self._tree.size and checkpoint.root != self._tree.root():
+                    text = f"what was retired is not what {source} says"
+                    self._find(FindingKind.ALTERED, text, segment=number)
         elif begun is not None and not self._is_sure and self._is_elsewhere(begun):
             text = f"the segment begins at record {begun.records}, and those before it end at {self._tree.size}"
             self._find(FindingKind.ALTERED, text, segment=number)
@@ -350,8 +364,9 @@ class _LogCheck:
             case LogOpened(others=others):
                 for name, size in others.items():
                     self.mentioned[name] = max(size, self.mentioned.get(name, -1))
-            case SegmentsRetired(last_segment=last):
+            case SegmentsRetired(last_segment=last, records=records, root=root):
                 self._retired_up_to = max(self._retired_up_to, last)
+                self._retired_roots[records] = root
             case SegmentBegun() | RecordTorn() | WritingInterrupted() | None:
                 pass  # of no use here
 

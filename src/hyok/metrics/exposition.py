@@ -24,6 +24,18 @@ class Surroundings(NamedTuple):
     """Unix seconds, as the next."""
     certificate_expires_at: float
     version: str
+    sinks: Mapping[str, SinkProgress] = {}
+    """By name."""
+
+
+class SinkProgress(NamedTuple):
+    """How it goes with one sink of the audit trail."""
+
+    sent_records: int
+    failures: int
+    missed_records: int
+    oldest_unsent: float
+    """When the oldest record was made that it has not taken yet, in Unix seconds; 0 if there is none."""
 
 
 def render_metrics(collection: Collection, surroundings: Surroundings) -> bytes:
@@ -35,9 +47,21 @@ def render_metrics(collection: Collection, surroundings: Surroundings) -> bytes:
         *_counter_lines(names.AUTHENTICATION_FAILURES, collection.counts.authentication_failures().items()),
         *_state_lines(collection.states(), surroundings.now),
         *_gauge_lines(names.CERTIFICATE_EXPIRY, {(): surroundings.certificate_expires_at - surroundings.now}),
+        *_sink_lines(surroundings),
         *_gauge_lines(names.BUILD_INFO, {(surroundings.version,): 1}),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _sink_lines(surroundings: Surroundings) -> Iterator[str]:
+    sinks = surroundings.sinks.items()
+    yield from _counter_lines(names.AUDIT_SINK_RECORDS, [((name,), each.sent_records) for name, each in sinks])
+    yield from _counter_lines(names.AUDIT_SINK_FAILURES, [((name,), each.failures) for name, each in sinks])
+    yield from _counter_lines(names.AUDIT_SINK_MISSED, [((name,), each.missed_records) for name, each in sinks])
+    behind: dict[tuple[str, ...], float] = {
+        (name,): surroundings.now - each.oldest_unsent if each.oldest_unsent else 0.0 for name, each in sinks
+    }
+    yield from _gauge_lines(names.AUDIT_SINK_BEHIND, behind)
 
 
 def _state_lines(states: Sequence[ProcessState], now: float) -> Iterator[str]:

@@ -113,6 +113,24 @@ CHANGE_LOG_AGE: Final = Metric(
 AUDIT_LOG_FAILING: Final = Metric(
     "hyok_proxy_audit_log_failing", Kind.GAUGE, "1 if a worker cannot write its audit log and therefore refuses all."
 )
+AUDIT_SINK_RECORDS: Final = Metric(
+    "hyok_audit_sink_records_total", Kind.COUNTER, "Audit records that a sink has taken.", ("sink",)
+)
+AUDIT_SINK_FAILURES: Final = Metric(
+    "hyok_audit_sink_failures_total", Kind.COUNTER, "Attempts to send that an audit sink refused.", ("sink",)
+)
+AUDIT_SINK_MISSED: Final = Metric(
+    "hyok_audit_sink_missed_records_total",
+    Kind.COUNTER,
+    "Audit records that were retired before a sink had taken them.",
+    ("sink",),
+)
+AUDIT_SINK_BEHIND: Final = Metric(
+    "hyok_audit_sink_behind_seconds",
+    Kind.GAUGE,
+    "Age of the oldest audit record that a sink has not taken yet; 0 if it has all.",
+    ("sink",),
+)
 FLEET_SIZE: Final = Metric(
     "hyok_proxy_fleet_size", Kind.GAUGE, "Proxies that serve from the same storage, this one included."
 )
@@ -133,6 +151,10 @@ ALL: Final = (
     KEY_MANAGER_CALLS,
     CHANGE_LOG_AGE,
     AUDIT_LOG_FAILING,
+    AUDIT_SINK_RECORDS,
+    AUDIT_SINK_FAILURES,
+    AUDIT_SINK_MISSED,
+    AUDIT_SINK_BEHIND,
     FLEET_SIZE,
     WORKERS,
     BUILD_INFO,

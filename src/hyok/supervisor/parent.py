@@ -12,8 +12,10 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
+from hyok.assembly.audit_sinks import shipping_trail
 from hyok.assembly.proxy import check_proxy_tls, proxy_addresses, proxy_tls_references
 from hyok.assembly.sides import unlock_side
+from hyok.audit.sinks.shipping import Shipping
 from hyok.config.configuration import Configuration, load_configuration
 from hyok.metrics.exposition import Surroundings, render_metrics
 from hyok.storage.schema import Side
@@ -74,14 +76,19 @@ async def _supervise(
     )
     watch = asyncio.create_task(files.watch(lambda: supervisor.command(Command.RENEW_TLS)))
     try:
-        async with _metrics_served(supervisor, metrics):
+        async with (
+            shipping_trail(generation.configuration.audit) as shippings,
+            _metrics_served(supervisor, metrics, shippings),
+        ):
             await supervisor.run()
     finally:
         watch.cancel()
 
 
 @asynccontextmanager
-async def _metrics_served(supervisor: Supervisor, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
+async def _metrics_served(
+    supervisor: Supervisor, listeners: Sequence[socket.socket], shippings: Mapping[str, Shipping]
+) -> AsyncIterator[None]:
     """Answer Prometheus for the length of the block, if it is configured."""
     if not listeners:
         yield
@@ -89,7 +96,8 @@ async def _metrics_served(supervisor: Supervisor, listeners: Sequence[socket.soc
 
     def render() -> bytes:
         expires_at = supervisor.generation.tls.state.expires_at
-        return render_metrics(supervisor.collection, Surroundings(time.time(), expires_at, version("hyok")))
+        sinks = {name: each.progress for name, each in shippings.items()}
+        return render_metrics(supervisor.collection, Surroundings(time.time(), expires_at, version("hyok"), sinks))
 
     endpoint = Endpoint(_METRICS, address_of(listeners[0]), MetricsService(render), tls=None)
     async with serve([endpoint], listeners={_METRICS: listeners}) as running:

@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 from hyok.administration.credentials import CredentialPair, create_credential
 from hyok.administration.external_keys import add_external_key
 from hyok.administration.keystores import create_key_store
-from hyok.audit.log import open_audit_log
+from hyok.audit.opening import open_audit_log
 from hyok.clock import SystemClock
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe

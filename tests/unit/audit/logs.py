@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hyok.audit.event import RequestRecord
-from hyok.audit.log import AuditLog, open_audit_log
+from hyok.audit.log import AuditLog, LogRules
 from hyok.audit.notes import Signer
+from hyok.audit.opening import open_audit_log
+from hyok.audit.retention import Retention
 from hyok.audit.writer import Rotation
 
 NOW = 1_764_000_000.5
@@ -27,19 +29,13 @@ def open_log(
     signer: Signer,
     *,
     rotation: Rotation | None = None,
+    retention: Retention | None = None,
     is_durable: bool = False,
     now: Callable[[], float] = lambda: NOW,
 ) -> AuditLog:
     """Open the first free log of the service `proxy`."""
-    return open_audit_log(
-        directory,
-        service="proxy",
-        signer=signer,
-        now=now,
-        rotation=rotation,
-        is_durable=is_durable,
-        reserve_bytes=SMALL_RESERVE_BYTES,
-    )
+    rules = LogRules(is_durable, rotation or Rotation(), retention or Retention(), SMALL_RESERVE_BYTES)
+    return open_audit_log(directory, service="proxy", signer=signer, now=now, rules=rules)
 
 
 def make_record(key_id: str, *, at: float = NOW, credential_id: str = "AKALPHA2222222222222") -> RequestRecord:

@@ -8,7 +8,7 @@ import msgspec
 
 from hyok.metrics import names
 from hyok.metrics.collection import Collection
-from hyok.metrics.exposition import Surroundings, render_metrics
+from hyok.metrics.exposition import SinkProgress, Surroundings, render_metrics
 from hyok.metrics.report import (
     Counts,
     CredentialBirth,
@@ -22,6 +22,7 @@ from hyok.metrics.report import (
 )
 
 NOW = 1_764_000_000.0
+SINKS = {"siem": SinkProgress(1000, 2, 3, NOW - 12.5), "copy": SinkProgress(1003, 0, 0, 0.0)}
 STATE = ProcessState(
     requests_in_flight=2,
     change_log_age_seconds=0.25,
@@ -40,11 +41,21 @@ def requests(*, error: str = "", fast: int = 0, slow: int = 0) -> Counts:
 
 
 def lines_of(collection: Collection) -> list[str]:
-    return render_metrics(collection, Surroundings(NOW, NOW + 10 * 86_400, "1.2.3")).decode().splitlines()
+    return render_metrics(collection, Surroundings(NOW, NOW + 10 * 86_400, "1.2.3", SINKS)).decode().splitlines()
 
 
 def values_of(collection: Collection) -> dict[str, str]:
     return dict(line.rsplit(" ", 1) for line in lines_of(collection) if not line.startswith("#"))
+
+
+def test_sinks_of_the_audit_trail_have_their_progress() -> None:
+    values = values_of(Collection())
+
+    assert values['hyok_audit_sink_records_total{sink="siem"}'] == "1000"
+    assert values['hyok_audit_sink_failures_total{sink="siem"}'] == "2"
+    assert values['hyok_audit_sink_missed_records_total{sink="siem"}'] == "3"
+    assert values['hyok_audit_sink_behind_seconds{sink="siem"}'] == "12.5"
+    assert values['hyok_audit_sink_behind_seconds{sink="copy"}'] == "0"
 
 
 def test_requests_are_a_counter_and_a_histogram() -> None:
@@ -156,7 +167,7 @@ def test_ages_are_counted_to_this_moment() -> None:
 def test_without_a_process_nothing_is_claimed_of_its_state() -> None:
     values = values_of(Collection())
     assert values.pop('hyok_build_info{version="1.2.3"}') == "1"
-    assert set(values) == {
+    assert {each for each in values if not each.startswith("hyok_audit_sink")} == {
         "hyok_proxy_workers",
         "hyok_proxy_requests_in_flight",
         *(f'hyok_proxy_stage_seconds_total{{stage="{stage}"}}' for stage in names.STAGES),

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hyok.audit.log import open_audit_log
+from hyok.audit.opening import open_audit_log
 from hyok.clock import NO_DEADLINE, SystemClock, deadline_in
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import open_safe

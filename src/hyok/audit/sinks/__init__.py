@@ -1,0 +1,1 @@
+"""Where records and checkpoints are sent besides the trail: strangers to one another, all behind `interface.Sink`."""
