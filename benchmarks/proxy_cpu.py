@@ -31,6 +31,7 @@ from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyUsage, KeyVersion
 from hyok.metrics.registry import MetricsRegistry
+from hyok.proxy.freezes import Freezes
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.operations.get_health_status import ProxyIdentity
@@ -113,6 +114,7 @@ def proxy_requests(directory: Path) -> Callable[[int], None]:
         audit=open_audit_log(directory / "audit", service="proxy", signer=Signer(os.urandom(32))),
         metrics=MetricsRegistry(),
         clock=SystemClock(),
+        freezes=Freezes(),
         is_stale=lambda: False,
         note_use=lambda _access_key_id, _now: None,
     )

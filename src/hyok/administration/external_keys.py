@@ -114,7 +114,7 @@ def add_external_key(
 def add_copy(storage: Storage, clock: Clock, *, key_store: str, external_key_id: str, place: Place) -> ExternalKey:
     """Add a further copy of an external key, behind those there are. NotDoneError if it has one there already."""
     with storage.transaction() as connection:
-        key = _add_copy(connection, _get(connection, key_store, external_key_id), place)
+        key = _add_copy(connection, get_external_key(connection, key_store, external_key_id), place)
         record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=clock.now())
     return key
 
@@ -153,13 +153,13 @@ def list_external_keys(storage: Storage, *, key_store: str | None = None) -> tup
 def show_external_key(storage: Storage, *, key_store: str, external_key_id: str) -> ExternalKey:
     """Return one key of a key store. NotDoneError if it is not there."""
     with storage.reading() as connection:
-        return _get(connection, key_store, external_key_id)
+        return get_external_key(connection, key_store, external_key_id)
 
 
 def remove_external_key(storage: Storage, clock: Clock, *, key_store: str, external_key_id: str) -> ExternalKey:
     """Take a key out of a key store: AWS KMS is told that there is none. It stays in its key manager."""
     with storage.transaction() as connection:
-        key = _get(connection, key_store, external_key_id)
+        key = get_external_key(connection, key_store, external_key_id)
         deleted = {
             table: connection.execute(
                 delete(table).where(table.c.key_store == key_store, table.c.external_key_id == external_key_id)
@@ -183,7 +183,8 @@ def _find(connection: Connection, key_store: str, external_key_id: str) -> Exter
     return _read(row, _read_copies(connection, key_store, external_key_id), read_first_uses(connection))
 
 
-def _get(connection: Connection, key_store: str, external_key_id: str) -> ExternalKey:
+def get_external_key(connection: Connection, key_store: str, external_key_id: str) -> ExternalKey:
+    """Return one key of a key store. NotDoneError if it is not there."""
     get_key_store(connection, key_store)
     key = _find(connection, key_store, external_key_id)
     if key is None:

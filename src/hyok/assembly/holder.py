@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from hyok.assembly.authorization import accounts_in_organizations
-from hyok.assembly.key_managers import KeyManagerAccess, administer_key_managers, open_key_managers
+from hyok.assembly.authors import this_process
+from hyok.assembly.key_managers import KeyManagerAccess, OpenKeyManager, administer_key_managers, open_key_managers
 from hyok.assembly.sides import anchor_storage, open_side
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration, HolderSettings
-from hyok.config.settings import AuthorizationSettings
+from hyok.config.settings import AuthorizationSettings, WithdrawalSettings
 from hyok.custody.following import SuccessionFollower
+from hyok.custody.operator_keys import parse_operator
+from hyok.custody.records import Author, Recorder
+from hyok.custody.rulings import Judge, Rules
 from hyok.custody.safe import Safe, SafeKey, inherit_safe
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
 from hyok.keymanagers.pkcs11.modules import Modules
+from hyok.proxy.freezes import Freezes
+from hyok.proxy.stored_freezes import StoredFreezes
 from hyok.proxy.stored_keystores import StoredKeyStores
 from hyok.storage.changes import Change, current_position
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.follower import ChangeFollower
 from hyok.storage.schema import Side
-
-STALE_AFTER_SECONDS: Final = 15.0
-"""How long a proxy that cannot read the change log goes on to use keys that may have been withdrawn meanwhile."""
 
 
 class Holder(NamedTuple):
@@ -36,14 +40,18 @@ class Holder(NamedTuple):
     access: KeyManagerAccess
     key_administrators: Mapping[str, KeyAdministrator]
     """By the key manager's name in the configuration; those that can be administered."""
+    recorder: Recorder
+    """Writes down what is changed, in the name of whoever opened the holder's side."""
+    judge: Judge
+    """Tells what is frozen, and who may lift it."""
 
 
 @contextmanager
-def open_holder(configuration: Configuration) -> Iterator[Holder]:
-    """Open the holder's storage and safe for the length of the block."""
+def open_holder(configuration: Configuration, author: Author | None = None) -> Iterator[Holder]:
+    """Open the holder's storage and safe for the length of the block. What is changed is recorded as the author's."""
     settings = configuration.require_holder()
     with open_side(settings.storage, settings.root_key, Side.HOLDER) as (storage, safe):
-        yield _holder(settings, storage, safe)
+        yield _holder(settings, storage, safe, author)
 
 
 @contextmanager
@@ -53,13 +61,22 @@ def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holde
     with closing(open_storage(str(settings.storage.url), Side.HOLDER)) as storage:
         safe = inherit_safe(storage, key)
         anchor_storage(storage, safe, settings.storage)
-        yield _holder(settings, storage, safe)
+        yield _holder(settings, storage, safe, None)
 
 
-def _holder(settings: HolderSettings, storage: Storage, safe: Safe) -> Holder:
+def _holder(settings: HolderSettings, storage: Storage, safe: Safe, author: Author | None) -> Holder:
     clock = SystemClock()
+    recorder = Recorder(safe, clock, this_process() if author is None else author)
+    storage.before_commit = recorder.note_changes
     access = KeyManagerAccess(storage, safe, clock, Modules())
-    return Holder(storage, safe, clock, access, administer_key_managers(settings.key_managers, access))
+    administrators = administer_key_managers(settings.key_managers, access)
+    judge = Judge(safe, rules_of(settings.withdrawal))
+    return Holder(storage, safe, clock, access, administrators, recorder, judge)
+
+
+def rules_of(settings: WithdrawalSettings) -> Rules:
+    """Return what the configuration says of rulings. OperatorError if an operator's key cannot be read."""
+    return Rules(settings.operators_to_unfreeze, dict(parse_operator(text) for text in settings.trusted_operators))
 
 
 class HolderState(NamedTuple):
@@ -67,6 +84,7 @@ class HolderState(NamedTuple):
 
     key_stores: StoredKeyStores
     key_managers: Mapping[str, KeyManager]
+    freezes: Freezes
     follower: ChangeFollower
     upkeep: Sequence[Callable[[], Coroutine[object, None, None]]] = ()
     """What key managers see to in the storage while the proxy runs; never ends by itself."""
@@ -84,18 +102,29 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
     organizations = accounts_in_organizations(settings.authorization)
     key_stores = StoredKeyStores(holder.storage, holder.safe, workers=workers, organizations=organizations)
     opened = open_key_managers(settings.key_managers, holder.access)
+    freezes = StoredFreezes(holder.storage, holder.judge, forget_keys=partial(_forget_material, opened))
     followers = [
         SuccessionFollower(holder.storage, holder.safe).apply,
+        freezes.apply,  # before anything that may take longer
         key_stores.apply,
         *(each.apply for each in opened.values() if each.apply is not None),
     ]
     managers = {name: each.manager for name, each in opened.items()}
     follower = ChangeFollower(
-        holder.storage, in_turn(followers), position=position, stale_after_seconds=STALE_AFTER_SECONDS
+        holder.storage,
+        in_turn(followers),
+        position=position,
+        stale_after_seconds=settings.withdrawal.stale_after_seconds,
     )
     upkeep = tuple(each.upkeep for each in opened.values() if each.upkeep is not None)
     shares = {name: each.encryption_share for name, each in opened.items() if each.encryption_share is not None}
-    return HolderState(key_stores, managers, follower, upkeep, shares, settings.authorization)
+    return HolderState(key_stores, managers, freezes.freezes, follower, upkeep, shares, settings.authorization)
+
+
+def _forget_material(opened: Mapping[str, OpenKeyManager]) -> None:
+    for each in opened.values():
+        if each.forget_material is not None:
+            each.forget_material()
 
 
 def in_turn(

@@ -51,6 +51,8 @@ class OpenKeyManager(NamedTuple):
     """Never ends by itself."""
     encryption_share: Callable[[], float] | None = None
     """How much one version has given out of what it may encrypt, for the key where it is most; from 0 to 1."""
+    forget_material: Callable[[], None] | None = None
+    """Drops the keys that lie open in memory."""
 
 
 SingleKeyManagerSettings = (
@@ -97,6 +99,7 @@ def _open(
                 embedded.apply,
                 KeyDisposal(access.storage, access.safe, access.clock).run,
                 embedded.most_used_share,
+                embedded.forget_material,
             )
         case Pkcs11KeyManagerSettings():
             hsm = _make_hsm(name, settings, access.pkcs11_modules)

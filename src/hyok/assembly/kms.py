@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
 from hyok.assembly.events import recorded_events
-from hyok.assembly.holder import STALE_AFTER_SECONDS, in_turn
+from hyok.assembly.holder import in_turn
 from hyok.assembly.material import optional_key_pair, pem, socket_address, warn_of
 from hyok.assembly.running import background, serve_until_stopped
 from hyok.assembly.sides import open_side
@@ -40,6 +40,8 @@ from hyok.transport.limits import Limits
 from hyok.transport.serving import Endpoint, run
 from hyok.transport.tls import TlsSetup, client_context, server_context
 
+STALE_AFTER_SECONDS: Final = 15.0
+"""How long a KMS that cannot read its change log goes on to let in principals who may have been deleted meanwhile."""
 KMS_LIMITS: Final = Limits(body_bytes=1024 * 1024)
 """What the service model allows fits: a key policy of 131,072 characters, each of them escaped as `\\uXXXX`."""
 

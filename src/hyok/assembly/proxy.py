@@ -21,7 +21,7 @@ from hyok.config.settings import AuditSettings, ProxySettings
 from hyok.custody.safe import SafeKey
 from hyok.metrics.registry import MetricsRegistry
 from hyok.metrics.report import ProcessReport
-from hyok.proxy.fleet import Fleet
+from hyok.proxy.fleet import Fleet, this_server
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
@@ -57,8 +57,20 @@ async def run_proxy_service(
     log = open_service_log(audit, holder, service="proxy")
     metrics = MetricsRegistry()
     usage = CredentialUsage(holder.storage)
-    fleet = Fleet(holder.storage, holder.clock, instance=instance)
+    follower = state.follower
+    fleet = Fleet(
+        holder.storage,
+        holder.clock,
+        server=this_server(instance),
+        position=follower.position,
+        stale_after_seconds=follower.stale_after_seconds,
+    )
+    follower.on_applied = fleet.acknowledge
     authorization = open_authorization(state.authorization, holder.storage, holder.clock)
+
+    def is_stale() -> bool:
+        return follower.is_stale() or fleet.is_lost()
+
     service = ProxyService(
         identity=ProxyIdentity(version("hyok"), fleet.size),
         key_stores=state.key_stores.directory,
@@ -67,7 +79,8 @@ async def run_proxy_service(
         audit=log,
         metrics=metrics,
         clock=holder.clock,
-        is_stale=state.follower.is_stale,
+        freezes=state.freezes,
+        is_stale=is_stale,
         note_use=usage.note,
         authorization=authorization,
     )
@@ -77,13 +90,16 @@ async def run_proxy_service(
         key_managers=state.key_managers,
         health=health,
         audit=log,
-        change_log_age_seconds=state.follower.age_seconds,
+        change_log_age_seconds=follower.age_seconds,
         fleet_size=fleet.size,
         encryption_shares=state.encryption_shares,
     )
     try:
+        # The lease first: what is frozen from here on waits for this server; what was frozen before is read next.
+        await fleet.beat()
+        await follower.catch_up()
         async with background(
-            state.follower.follow(),
+            follower.follow(),
             health.keep_fresh(),
             usage.keep_flushing(),
             fleet.keep_beating(),
@@ -92,6 +108,7 @@ async def run_proxy_service(
             yield Proxy(service, reporter)
     finally:
         await usage.flush()
+        await fleet.leave()
         log.close()
         await authorization.aclose()
         for manager in state.key_managers.values():

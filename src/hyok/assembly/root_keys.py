@@ -126,9 +126,10 @@ def sealed_columns(side: Side) -> Sequence[SealedColumn]:
             from hyok.custody.audit_key import SEALED_PRIVATE_KEYS
             from hyok.custody.credentials import SEALED_SECRETS
             from hyok.custody.policies import SEALED_POLICIES
+            from hyok.custody.records import SEALED_RULINGS
             from hyok.keymanagers.embedded.sealed_material import SEALED_MATERIAL
 
-            return (SEALED_SECRETS, SEALED_POLICIES, SEALED_PRIVATE_KEYS, SEALED_MATERIAL)
+            return (SEALED_SECRETS, SEALED_POLICIES, SEALED_PRIVATE_KEYS, SEALED_RULINGS, SEALED_MATERIAL)
         case Side.KMS:
             from hyok.kms.sealed_columns import SEALED_COLUMNS
 

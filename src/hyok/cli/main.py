@@ -16,7 +16,7 @@ from typing import Final
 
 import click
 
-from hyok.cli.options import configuration_option
+from hyok.cli.options import author_options, configuration_option
 from hyok.errors import HyokError, OperatorError
 
 DONE: Final = 0
@@ -36,6 +36,9 @@ COMMANDS: Final = (
     "credential",
     "key",
     "policy",
+    "freeze",
+    "unfreeze",
+    "operator",
     "principal",
     "root",
     "anchor",
@@ -67,6 +70,7 @@ class LazyGroup(click.Group):
     "/etc/hyok/hyok.toml.",
 )
 @configuration_option
+@author_options
 @click.version_option(package_name="hyok", prog_name="hyok", message="%(prog)s %(version)s")
 def hyok_command() -> None:
     """Hold your own keys: an AWS KMS external key store proxy, its key managers, and a KMS to prove it against."""

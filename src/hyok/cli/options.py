@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -16,11 +17,17 @@ from hyok.errors import OperatorError
 if TYPE_CHECKING:
     from hyok.assembly.holder import Holder
     from hyok.config.configuration import Configuration
+    from hyok.custody.records import Operator
     from hyok.keymanagers.interface import KeyAdministrator
+    from hyok.secret import Secret
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 _CONFIG_FILE: Final = "hyok.cli.config_file"
+_OPERATOR_FILE: Final = "hyok.cli.operator_file"
+_REASON: Final = "hyok.cli.reason"
+OPERATOR_VARIABLE: Final = "HYOK_OPERATOR"
+PASSPHRASE_VARIABLE: Final = "HYOK_OPERATOR_PASSPHRASE"  # noqa: S105  # where it is, not what it is
 
 
 class OutputFormat(Enum):
@@ -44,6 +51,25 @@ def configuration_option(command: CommandT) -> CommandT:
         help="The configuration file.",
         expose_value=False,
         callback=_remember_file,
+    )(command)
+
+
+def author_options(command: CommandT) -> CommandT:
+    """Add `--operator` and `--reason`, to `hyok` itself and to the commands that are about them."""
+    command = click.option(
+        "--reason",
+        metavar="TEXT",
+        help="Why, for the record.",
+        expose_value=False,
+        callback=lambda context, _parameter, value: _remember(context, _REASON, value),
+    )(command)
+    return click.option(
+        "--operator",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help=f"Your operator's key, which signs what you change; {OPERATOR_VARIABLE} if left out.",
+        expose_value=False,
+        callback=lambda context, _parameter, value: _remember(context, _OPERATOR_FILE, value),
     )(command)
 
 
@@ -94,6 +120,48 @@ def opened_holder() -> Iterator[Holder]:
         yield holder
 
 
+@contextmanager
+def changing_holder(operator: Operator | None = None) -> Iterator[Holder]:
+    """Open the holder's storage for a command that changes it, in the name of its operator.
+
+    That is the one given, else whoever `--operator` or HYOK_OPERATOR names. OperatorError if that key cannot be used.
+    """
+    from hyok.assembly.authors import this_process
+    from hyok.assembly.holder import open_holder
+
+    meta = click.get_current_context().meta
+    configuration = read_configuration()
+    author = this_process(operator or _read_operator(meta.get(_OPERATOR_FILE)), meta.get(_REASON) or "")
+    with open_holder(configuration, author) as holder:
+        yield holder
+
+
+def _read_operator(given: Path | None) -> Operator | None:
+    from hyok.custody.operator_keys import MOST_FILE_BYTES, read_operator_key
+
+    path = given or Path(os.environ.get(OPERATOR_VARIABLE, ""))
+    if not path.name:
+        return None
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_FILE_BYTES)
+    except OSError as error:
+        raise OperatorError(f"the operator's key {path} cannot be read: {error.strerror}") from error
+    return read_operator_key(content, location=str(path), ask_passphrase=ask_passphrase)
+
+
+def ask_passphrase(name: str) -> Secret:
+    """Return the passphrase of an operator's key: from the environment, else from whoever is at the terminal."""
+    from hyok.secret import Secret
+
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    if given is None:
+        if not sys.stdin.isatty():
+            raise OperatorError(f"the key of operator {name} has a passphrase; set {PASSPHRASE_VARIABLE}")
+        given = click.prompt(f"Passphrase of operator {name}", hide_input=True, err=True)
+    return Secret(given.encode())
+
+
 def choose_key_manager(holder: Holder, name: str | None) -> tuple[str, KeyAdministrator]:
     """Return the key manager that was named, or the only one. OperatorError lists those there are."""
     there = ", ".join(holder.key_administrators)
@@ -105,6 +173,11 @@ def choose_key_manager(holder: Holder, name: str | None) -> tuple[str, KeyAdmini
     if administrator is None:
         raise OperatorError(f"no key manager {name!r} whose keys hyok can change; there are: {there}")
     return name, administrator
+
+
+def _remember(context: click.Context, name: str, value: object) -> None:
+    if value is not None:
+        context.meta[name] = value
 
 
 def _remember_file(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:

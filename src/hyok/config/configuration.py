@@ -26,6 +26,7 @@ from hyok.config.settings import (
     Settings,
     StorageSettings,
     TransitKeyManagerSettings,
+    WithdrawalSettings,
 )
 from hyok.config.sources import OVERLAY_PREFIX, SEARCHED_FILES, find_file, overlay_environment, parse_tables, read_file
 from hyok.config.trust_line import refuse_shared_sides
@@ -41,6 +42,7 @@ class HolderSettings(NamedTuple):
     root_key: RootKeySettings
     key_managers: Mapping[str, KeyManagerSettings]
     authorization: AuthorizationSettings
+    withdrawal: WithdrawalSettings
 
 
 class Configuration(FileSettings, frozen=True, kw_only=True):
@@ -61,7 +63,7 @@ class Configuration(FileSettings, frozen=True, kw_only=True):
             raise self._missing("root_key", 'source = "file:/etc/hyok/root.key"')
         if not self.key_managers:
             raise self._missing("key_managers.software", 'kind = "embedded"')
-        return HolderSettings(self.storage, self.root_key, self.key_managers, self.authorization)
+        return HolderSettings(self.storage, self.root_key, self.key_managers, self.authorization, self.withdrawal)
 
     def require_proxy(self) -> ProxySettings:
         """Return the proxy's settings; OperatorError if there are none."""

@@ -60,6 +60,8 @@ PluginName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,
 KmipVersion = Literal["1.4", "2.0", "2.1"]
 KmipKeyName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,128}\Z")]
 
+OperatorKey = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}\+[A-Za-z0-9+/]{43}=\Z")]
+
 
 AccountIds = Annotated[tuple[AccountId, ...], About("", "", "a list of account numbers of 12 digits")]
 OrganizationId = Annotated[str, msgspec.Meta(pattern=r"^o-[a-z0-9]{1,32}\Z"), About("", "", "o- and letters or digits")]
@@ -672,6 +674,36 @@ class AuditSettings(Settings, frozen=True, kw_only=True):
     sinks: dict[Name, SinkSettings] = {}
 
 
+class WithdrawalSettings(Settings, frozen=True, kw_only=True):
+    """How access ends (`hyok freeze`), and who may give it back."""
+
+    stale_after_seconds: Annotated[
+        float,
+        msgspec.Meta(ge=2.0, le=3600.0),
+        About(
+            "A server that cannot read the storage for so long refuses all use of keys, because what it may not know "
+            "of could be frozen. Short, an interruption of the storage soon stops AWS KMS; long, a server cut off from "
+            "the storage serves on for so long after a freeze.",
+            "15.0",
+            "a number from 2 to 3600",
+        ),
+    ] = 15.0
+    operators_to_unfreeze: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=2),
+        About("How many operators have to sign before something is unfrozen.", "2", "1 or 2"),
+    ] = 1
+    trusted_operators: Annotated[
+        tuple[OperatorKey, ...],
+        About(
+            "Operators that this machine trusts whatever the storage says, each as NAME+KEY, as `hyok operator list` "
+            "shows them. Without any, the first operator ever created is trusted.",
+            '["alice+9f3Ncd0kVZ2OkKZs6gN0b4D4gFTdv4u6oXQ1cX8B1pI="]',
+            "a list of NAME+KEY",
+        ),
+    ] = ()
+
+
 class MetricsSettings(Settings, frozen=True, kw_only=True):
     """Numbers for Prometheus, over plain HTTP at /metrics. Without this section they are not served."""
 
@@ -886,5 +918,6 @@ class FileSettings(Settings, frozen=True, kw_only=True):
     key_managers: dict[Name, KeyManagerSettings] = {}
     authorization: AuthorizationSettings = AuthorizationSettings()
     audit: AuditSettings = AuditSettings()
+    withdrawal: WithdrawalSettings = WithdrawalSettings()
     metrics: MetricsSettings | None = None
     kms: KmsSettings | None = None

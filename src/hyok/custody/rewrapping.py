@@ -80,7 +80,7 @@ def count_sealed(storage: Storage, columns: Sequence[SealedColumn]) -> dict[str,
     """Return how many values each table holds sealed; one that holds none is left out."""
     with storage.reading() as connection:
         counts = {
-            column.table.name: connection.scalar(select(func.count()).select_from(column.table)) or 0
+            column.table.name: connection.scalar(select(func.count()).select_from(column.query.subquery())) or 0
             for column in columns
         }
     return {table: count for table, count in counts.items() if count}

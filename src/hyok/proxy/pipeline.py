@@ -26,6 +26,7 @@ from hyok.proxy.authorization.authorizing import Authorization
 from hyok.proxy.call import KeyCall
 from hyok.proxy.copies import Copies
 from hyok.proxy.deadline import finish_by
+from hyok.proxy.freezes import Freezes
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import ExternalKey, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.operations.get_health_status import ProxyIdentity, get_health_status
@@ -59,6 +60,7 @@ class ProxyService:
         audit: AuditLog,
         metrics: MetricsRegistry,
         clock: Clock,
+        freezes: Freezes,
         is_stale: Callable[[], bool],
         note_use: Callable[[str, float], None],
         authorization: Authorization | None = None,
@@ -75,6 +77,7 @@ class ProxyService:
         self._audit = audit
         self._metrics = metrics
         self._now = clock.now
+        self._freezes = freezes
         self._is_stale = is_stale
         self._note_use = note_use
         self._authorization = authorization or Authorization()
@@ -161,7 +164,10 @@ class ProxyService:
         # 5. Decode: below this line no JSON and no Base64.
         asked = decode_request(route.operation, request.body)
         record.request_metadata = asked.request_metadata
-        # 6. Authorize what uses a key; GetHealthStatus is exempt.
+        # 6. Authorize: nothing that is frozen, and by the policies what uses a key, which GetHealthStatus does not.
+        frozen = self._freezes.current
+        if frozen is not None:
+            frozen.refuse(key_store.name, route.key_id, asked.request_metadata)
         if isinstance(asked, GetHealthStatusRequest):
             work = self._check_health(key_store, request.deadline)
         else:
@@ -183,6 +189,9 @@ class ProxyService:
             self._metrics.requests_in_flight -= 1
             performed_at = monotonic()
             record.perform_us = int((performed_at - decoded_at) * 1e6)
+        # Frozen while the key manager was at it: the answer does not leave.
+        if self._freezes.current is not frozen and (frozen := self._freezes.current) is not None:
+            frozen.refuse(key_store.name, route.key_id, asked.request_metadata)
         stages = self._metrics.stages
         stages.receive += began_at - request.received_at
         stages.authenticate += authenticated_at - began_at

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Double, Integer, Text, column, func, insert, select, table
@@ -33,6 +35,8 @@ class ChangeKind(Enum):
     """Somebody who may call the KMS service: the access key id."""
     ROOT_KEY = "root key"
     """The root key that takes over: its id."""
+    RULING = "ruling"
+    """A freeze, an unfreeze or an operator: the number of the administrative record that says it."""
 
 
 class Change(NamedTuple):
@@ -45,9 +49,41 @@ class Change(NamedTuple):
     """Unix seconds."""
 
 
-def record_change(connection: Connection, kind: ChangeKind, subject: str, *, at: float) -> None:
-    """Append to the change log, inside the transaction that makes the change."""
+class NotedChange(NamedTuple):
+    """What a transaction has changed so far, for the administrative record that it leaves."""
+
+    kind: ChangeKind
+    subject: str
+    act: str
+    """What was done, as a verb: `create`."""
+    details: Mapping[str, object]
+    """What JSON can hold, and never a secret."""
+
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+def record_change(
+    connection: Connection,
+    kind: ChangeKind,
+    subject: str,
+    *,
+    at: float,
+    act: str = "change",
+    details: Mapping[str, object] = _NOTHING,
+) -> None:
+    """Append to the change log, inside the transaction that makes the change.
+
+    `act` and `details` are for the record of who changed what; servers need to know only what changed.
+    """
     connection.execute(insert(_LOG), {"kind": kind.value, "subject": subject, "at": at})
+    connection.info.setdefault(_NOTED, []).append(NotedChange(kind, subject, act, details))
+
+
+def take_noted_changes(connection: Connection) -> tuple[NotedChange, ...]:
+    """Return what `record_change` noted on this connection since this was asked last."""
+    noted: list[NotedChange] = connection.info.pop(_NOTED, [])
+    return tuple(noted)
 
 
 def current_position(connection: Connection) -> int:
@@ -69,6 +105,7 @@ def changes_since(connection: Connection, position: int, *, limit: int = 1000) -
     return tuple(Change(row.position, ChangeKind(row.kind), row.subject, row.at) for row in rows)
 
 
+_NOTED: Final = "hyok.noted_changes"
 _LOG: Final = table(
     "changes", column("position", Integer), column("kind", Text), column("subject", Text), column("at", Double)
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event,
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from hyok.errors import OperatorError
-from hyok.storage.changes import current_position
+from hyok.storage.changes import NotedChange, current_position, take_noted_changes
 from hyok.storage.errors import StorageError
 from hyok.storage.files import create_database_file
 from hyok.storage.migration import is_current, migrate
@@ -43,6 +43,8 @@ class Storage:
         self.side = side
         self.location = location
         """Where the database is, for messages."""
+        self.before_commit: Callable[[Connection, Sequence[NotedChange]], None] | None = None
+        """Told at a transaction's end, and as a part of it, what it changed, so that it leaves a record of that."""
         self._note_durable: Callable[[int], None] | None = None
         self._reader = engine
         self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
@@ -57,7 +59,10 @@ class Storage:
         """
         position = 0
         with self._named_failures(), self._writer.begin() as connection:
+            take_noted_changes(connection)  # of a transaction that was undone
             yield connection
+            if (noted := take_noted_changes(connection)) and self.before_commit is not None:
+                self.before_commit(connection, noted)
             if self._note_durable is not None:
                 position = current_position(connection)
         if self._note_durable is not None:

@@ -35,10 +35,13 @@ class ChangeFollower:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start after `position`, which `current_position` gave before the state was read into memory."""
+        self.on_applied: Callable[[], None] = lambda: None
+        """Called on the loop when new changes are in memory."""
         self._storage = storage
         self._apply = apply
         self._position = position
-        self._stale_after_seconds = stale_after_seconds
+        self.stale_after_seconds = stale_after_seconds
+        """After so long without a look at the log, key use is refused."""
         self._monotonic = monotonic
         self._renewed_at = monotonic()
         self._is_failing = False
@@ -69,6 +72,11 @@ class ChangeFollower:
                 return
             await self._apply(changes)
             self._position = changes[-1].position
+            self.on_applied()
+
+    def position(self) -> int:
+        """Return up to where memory has taken in the log."""
+        return self._position
 
     def age_seconds(self) -> float:
         """Return for how long memory has not been known to be as new as the log."""
@@ -76,4 +84,4 @@ class ChangeFollower:
 
     def is_stale(self) -> bool:
         """Tell whether the lease has ended and key use must be refused. Cheap: asked on each request."""
-        return self._monotonic() - self._renewed_at > self._stale_after_seconds
+        return self._monotonic() - self._renewed_at > self.stale_after_seconds

@@ -44,7 +44,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0007", Side.KMS: "kms_0003"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0008", Side.KMS: "kms_0003"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _NAMES: Final = {
@@ -113,13 +113,31 @@ credentials: Final = Table(
     Column("use_count", Integer, nullable=False, server_default="0"),
 )
 
-proxy_heartbeats: Final = Table(
-    "proxy_heartbeats",
+server_leases: Final = Table(
+    "server_leases",
     holder,
-    Column("instance", Text, primary_key=True),
+    Column("server", Text, primary_key=True),
+    Column("instance", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("stale_after_seconds", Double, nullable=False),
     Column("at", Double, nullable=False),
 )
-"""The last sign of life of each proxy."""
+"""The worker processes that serve, and up to which position of the change log each has taken in what changed."""
+
+administrative_records: Final = Table(
+    "administrative_records",
+    holder,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("ruling", Integer, unique=True),
+    Column("body", Text, nullable=False),
+    Column("signature", Text),
+    Column("hash", LargeBinary, nullable=False),
+    Column("sealed_mark", LargeBinary),
+)
+"""What operators changed, each record chained to the one before. Those that servers obey are numbered as rulings."""
 
 external_keys: Final = Table(
     "external_keys",

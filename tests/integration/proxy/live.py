@@ -31,6 +31,7 @@ from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyManager, KeyUsage
 from hyok.metrics.registry import MetricsRegistry
+from hyok.proxy.freezes import Freezes
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
@@ -127,6 +128,7 @@ class LiveProxy:
             audit=self.audit,
             metrics=self.metrics,
             clock=self.clock,
+            freezes=Freezes(),
             is_stale=follower.is_stale,
             note_use=CredentialUsage(self.storage).note,
         )

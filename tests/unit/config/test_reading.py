@@ -34,7 +34,7 @@ KMS_HOLDS = (
         (
             "[proxi]\n",
             "proxi is not a setting (did you mean proxy?); the file can hold storage, root_key, proxy, key_managers, "
-            "authorization, audit, metrics, kms",
+            "authorization, audit, withdrawal, metrics, kms",
         ),
         (
             "[audit]\ndirektory = 1",
@@ -212,7 +212,7 @@ def test_mutual_tls_without_a_subject_is_refused(tmp_path: Path, subjects: str) 
             "HYOK__PROXI__LISTEN",
             "x",
             "proxi is not a setting (did you mean proxy?); the file can hold storage, root_key, proxy, key_managers, "
-            "authorization, audit, metrics, kms",
+            "authorization, audit, withdrawal, metrics, kms",
         ),
         ("HYOK__METRICS__LISTEN__HOST", "x", f"metrics.listen is a section; allowed is {ADDRESS}"),
     ],

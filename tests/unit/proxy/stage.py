@@ -22,6 +22,7 @@ from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyManager, KeyUsage, KeyVersion
 from hyok.metrics.registry import MetricsRegistry
+from hyok.proxy.freezes import Freezes
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.operations.get_health_status import ProxyIdentity
@@ -72,6 +73,7 @@ class Stage:
     def __init__(self, manager: KeyManager, audit_directory: Path) -> None:
         self.clock = FixedClock()
         self.is_stale = False
+        self.freezes = Freezes()
         self.uses: list[tuple[str, float]] = []
         self.managers: dict[str, KeyManager] = {MANAGER: manager}
         offered = (KEY, ENCRYPT_ONLY_KEY, DECRYPT_ONLY_KEY, DISABLED_KEY, ROTATED_KEY)
@@ -92,6 +94,7 @@ class Stage:
             audit=self.audit,
             metrics=self.metrics,
             clock=self.clock,
+            freezes=self.freezes,
             is_stale=lambda: self.is_stale,
             note_use=lambda access_key_id, now: self.uses.append((access_key_id, now)),
         )

@@ -166,6 +166,11 @@ class EmbeddedKeyManager(VerifyingKeyManager):
             await self._leases.prepare([*rotated.values(), *made[:KEYS_LEASED_AHEAD]])
             self._replace(rotated, found)
 
+    def forget_material(self) -> None:
+        """Drop the material of all keys that lies open in memory; what may still be used is opened again."""
+        for table in (self._active, self._encrypting, self._decrypting):
+            table.clear()
+
     async def aclose(self) -> None:
         """Let go of all keys."""
         await self._leases.aclose()
