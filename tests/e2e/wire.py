@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from hyok.testing.dev_server import DevServer
 from tests.integration.bad_input.client import RawClient
-from tests.unit.kms.modelled import assert_known
+from tests.unit.kms.modelled import assert_conforms, assert_known
 
 
 class WireAnswer(NamedTuple):
@@ -48,6 +48,8 @@ class KmsWire:
         document = json.loads(answer.body) if answer.body else {}
         if answer.status != 200:
             assert_known(operation, document["__type"])
+        else:
+            assert_conforms(operation, document)
         return WireAnswer(answer.status, document)
 
 

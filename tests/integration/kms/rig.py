@@ -32,7 +32,7 @@ from hyok.storage.schema import Side
 from hyok.transport.pem import PemSource
 from hyok.transport.sockets import Address
 from hyok.transport.tls import KeyPair, client_context
-from tests.unit.kms.modelled import assert_known
+from tests.unit.kms.modelled import assert_conforms, assert_known
 from tests.unit.kms.running import ACCOUNT, MODEL, REGION, ROOT, signed_request
 
 T = TypeVar("T")
@@ -127,6 +127,8 @@ class Rig:
         document = json.loads(response.body) if response.body else {}
         if response.status != 200:
             assert_known(operation, document["__type"])
+        else:
+            assert_conforms(operation, document)
         return response.status, document
 
     async def ask(

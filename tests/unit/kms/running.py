@@ -37,7 +37,7 @@ from hyok.secret import Secret
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer
-from tests.unit.kms.modelled import assert_known
+from tests.unit.kms.modelled import assert_conforms, assert_known
 
 ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "210987654321"
@@ -207,6 +207,7 @@ class RunningKms:
         if response.status != 200:
             assert_known(operation, document["__type"])
             raise AwsError(document["__type"], document.get("message", document.get("Message")))
+        assert_conforms(operation, document)
         return {name: base64.b64decode(value) if name in BLOBS else value for name, value in document.items()}
 
     def create_key(self, **request: object) -> str:
