@@ -6,6 +6,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from hyok.clock import NO_DEADLINE, Deadline, remaining_seconds
@@ -53,17 +54,7 @@ async def result_by(deadline: Deadline, task: asyncio.Task[T]) -> T:
     KeyManagerError TIMED_OUT at the deadline, UNAVAILABLE if the task was cancelled. Runs outside a task as well.
     """
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-
-    def hand_over(ended: asyncio.Task[T]) -> None:
-        if future.done():
-            return
-        if ended.cancelled():
-            future.set_exception(KeyManagerError(KeyManagerFailure.UNAVAILABLE, "the key manager was closed"))
-        elif (error := ended.exception()) is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(ended.result())
-
+    hand_over = partial(_hand_over, future)
     task.add_done_callback(hand_over)
     timer = fail_at(deadline, future)
     try:
@@ -72,6 +63,19 @@ async def result_by(deadline: Deadline, task: asyncio.Task[T]) -> T:
         task.remove_done_callback(hand_over)
         if timer is not None:
             timer.cancel()
+        # An error that comes out of the future takes hold of this frame, which must not have hold of the future then.
+        del future, hand_over
+
+
+def _hand_over(future: asyncio.Future[T], ended: asyncio.Task[T]) -> None:
+    if future.done():
+        return
+    if ended.cancelled():
+        future.set_exception(KeyManagerError(KeyManagerFailure.UNAVAILABLE, "the key manager was closed"))
+    elif (error := ended.exception()) is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(ended.result())
 
 
 class SharedWork(Generic[T]):

@@ -10,9 +10,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from hyok.keymanagers.kmip.administrator import KmipKeyAdministrator
-from hyok.keymanagers.kmip.keys import TRUSTED_SECONDS
 from hyok.keymanagers.kmip.setup import KmipSetup
 from hyok.keymanagers.kmip.vocabulary import KMIP_1_4, KMIP_2_0
+from hyok.keymanagers.known_keys import TRUSTED_SECONDS
 from hyok.testing.key_managers import KeyManagerContract, Subject
 from tests.integration.kmip.double import KmipDouble, serving
 from tests.integration.kmip.managers import BOTH, managing

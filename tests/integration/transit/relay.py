@@ -58,7 +58,7 @@ class Relay:
                 each.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # the latter is uvloop's, of a connection that was cut meanwhile
             while part := await reader.read(65536):
                 await self._passing.wait()
                 writer.write(part)

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from hyok.keymanagers.known_keys import TRUSTED_SECONDS
 from hyok.keymanagers.transit.administrator import TransitKeyAdministrator
-from hyok.keymanagers.transit.keys import TRUSTED_SECONDS
 from hyok.testing.key_managers import KeyManagerContract, Subject
 from tests.integration.transit.managers import least_login, managing, new_key, root_login, setup_of
 from tests.integration.transit.servers import Server

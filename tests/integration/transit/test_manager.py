@@ -8,7 +8,7 @@ import pytest
 from hyok.clock import deadline_in
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
 from hyok.keymanagers.interface import KeyDescription, KeyUsage, KeyVersion
-from hyok.keymanagers.transit.keys import TRUSTED_SECONDS
+from hyok.keymanagers.known_keys import TRUSTED_SECONDS
 from hyok.transport.steps import Begun
 from tests.integration.transit.managers import (
     AAD,

@@ -13,14 +13,15 @@ from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyVersion, MemberHealth, Sealed
 from hyok.keymanagers.kmip.client import KmipClient
 from hyok.keymanagers.kmip.failures import failure_of, meaning_of
+from hyok.keymanagers.kmip.finding import find_key
 from hyok.keymanagers.kmip.health import Probe
 from hyok.keymanagers.kmip.judging import describe, require_decrypting, require_encrypting
-from hyok.keymanagers.kmip.keys import KeyBook
 from hyok.keymanagers.kmip.messages import RefusedError
 from hyok.keymanagers.kmip.requests import TAG_BYTES
 from hyok.keymanagers.kmip.sealing import IV_SIZES, seal, unseal
 from hyok.keymanagers.kmip.setup import KmipSetup
 from hyok.keymanagers.kmip.versions import Key
+from hyok.keymanagers.known_keys import KnownKeys
 from hyok.keymanagers.tasks import OwnTasks
 
 _log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class KmipKeyManager:
         self._setup = setup
         self._tasks = OwnTasks()
         self._client = KmipClient(setup, self._tasks)
-        self._keys = KeyBook(self._client, self._tasks)
+        self._keys = KnownKeys(self._read_key, self._tasks)
         self._probe = Probe(self._client, self._tasks)
         self._is_closed = False
 
@@ -108,6 +109,12 @@ class KmipKeyManager:
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
             raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, "the key manager was closed")
+
+    async def _read_key(self, key_id: str, deadline: Deadline) -> Key:
+        key = await find_key(self._client, key_id, deadline)
+        if key is None:
+            raise KeyManagerError(KeyManagerFailure.KEY_NOT_FOUND, key_id)
+        return key
 
     async def _find_with(self, version: KeyVersion, deadline: Deadline) -> Key:
         """Find a key; one that lacks the version is looked at anew, for another proxy may have rotated it just now."""

@@ -71,6 +71,7 @@ class Batches(Generic[ItemT, ResultT]):
         finally:
             if timer is not None:
                 timer.cancel()
+            del future  # else an error that came out of it, and this frame, would hold each other
 
     @property
     def waiting(self) -> int:
