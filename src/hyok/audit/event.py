@@ -33,6 +33,8 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="eve
     external_key_id: str = ""
     request_metadata: RequestMetadata | None = None
     """What KMS says of its own caller, in its own words; `kmsRequestId` is CloudTrail's `requestID`."""
+    extra_metadata: dict[str, object] | None = None
+    """Members of it that the specification does not name; only where a policy looks at such."""
     decision: str = ""
     """What secondary authorization decided; empty where none applies."""
     policy: str = ""

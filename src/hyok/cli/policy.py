@@ -16,7 +16,10 @@ from hyok.cli.options import (
     yes_option,
 )
 from hyok.cli.output import confirm, format_time, print_document, print_table, say
+from hyok.cli.policy_expectations import test
+from hyok.cli.policy_explain import explain
 from hyok.cli.policy_files import check, file_argument, read_file
+from hyok.cli.policy_replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +123,8 @@ def remove(keystore: str, key_id: str, name: str, shadow: bool, yes: bool) -> No
     say(f"Policy {name} of {where} is removed.")
 
 
-policy.add_command(check)
+for command in (check, test, explain, replay):
+    policy.add_command(command)
 
 
 def _in_force(holder: Holder, keystore: str, key_id: str) -> set[str]:

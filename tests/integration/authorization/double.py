@@ -21,6 +21,11 @@ class Double(NamedTuple):
     headers: list[dict[str, str]]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep quiet: clients go away at their deadlines."""
+
+
 @contextmanager
 def authorizer_double(decide: Decide, tls: ssl.SSLContext | None = None) -> Iterator[Double]:
     """Serve until the block ends; `decide` returns status and body for an input."""
@@ -45,7 +50,7 @@ def authorizer_double(decide: Decide, tls: ssl.SSLContext | None = None) -> Iter
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)

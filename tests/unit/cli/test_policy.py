@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from hyok.audit.event import RequestRecord
+from hyok.audit.log import open_audit_log
+from hyok.cli.main import run
+from hyok.xks.messages import RequestMetadata
+from tests.unit.audit.logs import new_signer
 from tests.unit.cli.conftest import Hyok
 from tests.unit.proxy.authorization.written import document
 
@@ -91,3 +98,106 @@ def test_check_tells_line_and_suggestion(hyok: Hyok, tmp_path: Path) -> None:
         "column": 17,
         "problem": "",
     }
+
+
+EVE = ("--principal", "arn:aws:iam::111122223333:user/Eve")
+BOB = ("--principal", "arn:aws:iam::111122223333:user/Bob")
+
+
+def test_expectations_of_policies_in_files_need_no_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.json").write_text(POLICY)
+    asked = {"request_metadata": {"awsPrincipalArn": BOB[1], "kmsOperation": "Decrypt"}}
+    (tmp_path / "met.json").write_text(json.dumps([{"name": "bob reads", "request": asked, "expect": "allowed"}]))
+    (tmp_path / "not.json").write_text(json.dumps([{"name": "bob", "request": asked, "expect": "refused"}]))
+    assert run(["policy", "test", "met.json", "--policy", "policy.json"]) == 0
+    assert capsys.readouterr().out == "ok    bob reads: allowed by Bob\n"
+    assert run(["policy", "test", "not.json", "--policy", "policy.json"]) == 1
+    assert capsys.readouterr().out == "FAIL  bob: allowed by Bob; expected: refused\n"
+    assert run(["policy", "test", "not.json", "--policy", "policy.json", "--output", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["expectations"] == [
+        {
+            "name": "bob",
+            "is_met": False,
+            "expected": "refused",
+            "decision": "allowed",
+            "policy": "policy.json",
+            "statement": "Bob",
+        }
+    ]
+
+
+def test_explain_tells_which_statement_decides_and_why(main: Hyok) -> None:
+    main("policy", "set", "policy.json", "--keystore", "main", "--yes")
+    found = main("policy", "explain", "--keystore", "main", "--key", "payroll", *BOB)
+    assert found.status == 0
+    assert found.out.splitlines()[:3] == [
+        "allowed by Bob of keystore/default",
+        "",
+        "keystore/default, line 1: Bob (Allow) applies",
+    ]
+    assert main("policy", "explain", "--keystore", "main", *EVE).out.startswith("not allowed: no statement allows it")
+    document = json.loads(main("policy", "explain", "--keystore", "main", *EVE, "--output", "json").out)
+    assert document["decision"] == "not allowed"
+    assert [element["is_met"] for element in document["places"][0][0]["elements"]] == [False, True]
+
+
+def test_explain_takes_a_record_of_the_audit_trail(main: Hyok, tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text(
+        json.dumps({"event": "xks_request", "request_metadata": {"awsPrincipalArn": BOB[1], "kmsOperation": "Encrypt"}})
+    )
+    assert main("policy", "explain", "--policy", "policy.json", "--record", "record.json").out.startswith(
+        "allowed by Bob of policy.json"
+    )
+    (tmp_path / "record.json").write_text("[]")
+    assert main("policy", "explain", "--policy", "policy.json", "--record", "record.json").status == 1
+
+
+def test_explain_takes_further_metadata(main: Hyok, tmp_path: Path) -> None:
+    (tmp_path / "further.json").write_text(
+        document({"Condition": {"StringEquals": {"hyok:RequestMetadata/SourceIdentity": "alice"}}})
+    )
+    told = main("policy", "explain", "--policy", "further.json", *BOB, "--metadata", "sourceIdentity=alice")
+    assert told.out.startswith("allowed by statement 1")
+    assert main("policy", "explain", "--policy", "further.json", *BOB).out.startswith("not allowed")
+    assert main("policy", "explain", "--policy", "further.json", "--metadata", "alice").status == 2
+
+
+def test_either_files_or_a_key_store_is_named(main: Hyok) -> None:
+    assert main("policy", "explain", *BOB).status == 2
+    assert main("policy", "explain", *BOB, "--keystore", "main", "--policy", "policy.json").status == 2
+    assert "key store main has no policies" in main("policy", "explain", *BOB, "--keystore", "main").err
+
+
+def test_replay_reads_the_audit_trail(main: Hyok, tmp_path: Path) -> None:
+    with closing(open_audit_log(tmp_path / "trail", service="proxy", signer=new_signer())) as log:
+        for principal in (BOB[1], EVE[1], EVE[1]):
+            asked = RequestMetadata("Decrypt", "1", principal, "arn:aws:kms:x:1:key/1")
+            log.append(
+                RequestRecord(
+                    datetime.now(UTC),
+                    "192.0.2.7:1",
+                    key_store="main",
+                    external_key_id="payroll",
+                    operation="Decrypt",
+                    request_metadata=asked,
+                    status=200,
+                ),
+                log.reserve(10),
+            )
+        log.flush()
+    found = main("policy", "replay", "policy.json", "--directory", "trail")
+    assert found.status == 1
+    row = found.out.splitlines()[1].split()
+    assert row[:5] == ["refused", "2", EVE[1], "Decrypt", "main/payroll"]
+    assert " ".join(row[5:]) == "no statement allows it"
+    assert found.err == ("3 requests: 2 become refused, 0 become allowed, 1 stay allowed, 0 stay refused.\n")
+    main("policy", "set", "policy.json", "--keystore", "main", "--yes")
+    beside = main("policy", "replay", "policy.json", "--directory", "trail", "--keystore", "main", "--output", "json")
+    document = json.loads(beside.out)
+    assert (document["evaluated"], document["become_refused"], document["still_allowed"]) == (3, 2, 1)
+    assert document["changes"][0]["principal"] == EVE[1]
+    assert main("policy", "replay", "policy.json", "--directory", "trail", "--until", "2020-01-01").status == 0
+    assert main("policy", "replay", "policy.json", "--directory", "trail", "--key", "payroll").status == 2

@@ -103,7 +103,7 @@ def _authorize(
         record.operation,
         peer=address_without_port(request.peer.address),
         now=now,
-        read_extra_metadata=lambda: _extra_of(request),
+        read_extra_metadata=lambda: _extra_of(request, record),
     )
     if verdict is None:
         return
@@ -154,8 +154,9 @@ def _refuse(record: RequestRecord, detail: str) -> XksError:
     return XksError(XksErrorName.ACCESS_DENIED, "secondary authorization refuses this use of the key")
 
 
-def _extra_of(request: HttpRequest) -> Extra:
-    return {name.lower(): member for name, member in extra_metadata(request.body).items()}
+def _extra_of(request: HttpRequest, record: RequestRecord) -> Extra:
+    record.extra_metadata = found = extra_metadata(request.body)
+    return {name.lower(): member for name, member in found.items()}
 
 
 def _words(decision: Decision) -> tuple[str, str, str]:

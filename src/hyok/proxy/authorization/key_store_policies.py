@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 class KeyStorePolicies:
     """The policies of a key store and of its external keys."""
 
-    __slots__ = ("_extra_keys", "_key_store", "_keys", "_of_keys", "_of_store", "_organizations", "_verdicts")
+    __slots__ = ("_extra_keys", "_key_store", "_of_keys", "_of_store", "_verdicts", "keys", "organizations")
 
     def __init__(
         self,
@@ -56,10 +56,11 @@ class KeyStorePolicies:
         self._key_store = key_store
         self._of_store = of_store
         self._of_keys = dict(of_keys or {})
-        self._organizations = dict(organizations or {})
+        self.organizations: Organizations = dict(organizations or {})
         places = ([] if of_store is None else [of_store], self._of_keys.values())
-        self._keys = frozenset[str]().union(*(_keys_of(place) for group in places for place in group))
-        self._extra_keys = tuple(sorted(key for key in self._keys if key.startswith(EXTRA_METADATA)))
+        self.keys = frozenset[str]().union(*(_keys_of(place) for group in places for place in group))
+        """The condition keys that they look at, in lower case."""
+        self._extra_keys = tuple(sorted(key for key in self.keys if key.startswith(EXTRA_METADATA)))
         self._verdicts: dict[tuple[object, ...], Verdict] = {}
 
     def decide(  # the facts as they are at hand: a value to hold them would cost as much as the answer
@@ -96,33 +97,28 @@ class KeyStorePolicies:
             case += (*values, *map(type, values))
         verdict = self._verdicts.get(case)
         if verdict is None:
-            facts = Facts(
-                metadata,
-                operation,
-                self._key_store,
-                external_key_id,
-                peer,
-                now,
-                extra,
-                self._organizations,
-            )
-            verdict = self._judge(case, facts)
+            facts = Facts(metadata, operation, self._key_store, external_key_id, peer, now, extra, self.organizations)
+            verdict, is_lasting = self._judge(facts)
+            if is_lasting:
+                if len(self._verdicts) >= MAX_VERDICTS:
+                    self._verdicts.clear()
+                self._verdicts[case] = verdict
         return verdict
+
+    def decide_afresh(self, facts: Facts) -> Verdict:
+        """Decide on a request of any key store, without memory: for whoever tries policies."""
+        return self._judge(facts)[0]
 
     def places_of(self, external_key_id: str) -> list[PolicySet]:
         """Return the policies that decide on a key, the outermost first."""
         return [place for place in (self._of_store, self._of_keys.get(external_key_id)) if place is not None]
 
-    def _judge(self, case: tuple[object, ...], facts: Facts) -> Verdict:
+    def _judge(self, facts: Facts) -> tuple[Verdict, bool]:
         places = self.places_of(facts.external_key_id)
-        request = make_request(facts, self._keys)
+        request = make_request(facts, self.keys)
         enforced, candidate = judge_enforced(places, request), judge_candidates(places, request)
         verdict = Verdict(_decision_of(enforced), _decision_of(candidate))
-        if _lasts(enforced) and _lasts(candidate):
-            if len(self._verdicts) >= MAX_VERDICTS:
-                self._verdicts.clear()
-            self._verdicts[case] = verdict
-        return verdict
+        return verdict, _lasts(enforced) and _lasts(candidate)
 
 
 def _keys_of(place: PolicySet) -> frozenset[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -41,18 +42,28 @@ def label_policy(name: str, external_key_id: str) -> str:
 
 
 def read_key_store_policies(
-    connection: Connection, safe: Safe, key_store: str, organizations: Organizations
+    connection: Connection,
+    safe: Safe,
+    key_store: str,
+    organizations: Organizations,
+    *,
+    tried: Mapping[tuple[str, str], Policy] | None = None,
 ) -> KeyStorePolicies | None:
-    """Read the policies of a key store and of its external keys; None if there are none."""
+    """Read the policies of a key store and of its external keys; None if there are none.
+
+    `tried` are further ones in shadow mode, by external key id and name.
+    """
     rows = connection.execute(
         select(proxy_policies).where(proxy_policies.c.key_store == key_store).order_by(proxy_policies.c.name)
     ).all()
-    if not rows:
+    if not rows and not tried:
         return None
     found: defaultdict[str, _Documents] = defaultdict(lambda: _Documents({}, {}, []))
     for row in rows:
         place = PolicyPlace(row.key_store, row.external_key_id, row.name, row.mode)
         _put(found[row.external_key_id], safe, row.sealed_document, place)
+    for (key_id, name), policy in (tried or {}).items():
+        found[key_id].shadow[label_policy(name, key_id)] = policy
     sets = {key_id: _compile(documents) for key_id, documents in found.items()}
     return KeyStorePolicies(
         key_store,
