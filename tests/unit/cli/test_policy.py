@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hyok.audit.event import RequestRecord
-from hyok.audit.log import open_audit_log
+from hyok.audit.opening import open_audit_log
 from hyok.cli.main import run
 from hyok.xks.messages import RequestMetadata
 from tests.unit.audit.logs import new_signer
