@@ -33,7 +33,7 @@ _SECONDS_PER_MINUTE: Final = 60
 )
 @click.option(
     "--cloudtrail",
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
     help="Where CloudTrail's log files were copied to: .json.gz, .json or .jsonl, at any depth.",

@@ -111,9 +111,10 @@ def find_log_files(place: Path) -> list[Path]:
         if path.name.endswith(_SUFFIXES) and _OTHER_FILES.isdisjoint(path.parts) and path.is_file()
     ]
     if not found:
+        there = "has" if place.is_dir() else "is not there, so it has"
         raise OperatorError(
-            f"{place} has no CloudTrail log files (.json.gz, .json or .jsonl); copy them from the trail's bucket, for "
-            f"example with aws s3 sync s3://BUCKET/AWSLogs {place}"
+            f"{place} {there} no CloudTrail log files (.json.gz, .json or .jsonl); copy them from the trail's bucket, "
+            f"for example with aws s3 sync s3://BUCKET/AWSLogs {place}"
         )
     return sorted(found)
 

@@ -10,6 +10,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import count
+from math import floor
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -213,6 +214,9 @@ def _is_out_of_time(group: RequestGroup, rules: Rules) -> bool:
 
 def _common_beginning(first_record: float | None, first_event: float | None) -> float | None:
     """Return where both sides begin: CloudTrail's with the day of its first event, because it delivers by days."""
-    if first_record is None or first_event is None:
-        return first_record if first_event is None else first_event
-    return max(first_record, first_event - first_event % _SECONDS_PER_DAY)
+    beginnings = []
+    if first_record is not None:
+        beginnings.append(float(floor(first_record)))  # the event of the first record has its second and no more
+    if first_event is not None:
+        beginnings.append(first_event - first_event % _SECONDS_PER_DAY)
+    return max(beginnings, default=None)

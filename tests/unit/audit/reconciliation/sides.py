@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,11 +93,17 @@ def of_another_service(number: int = 1) -> dict[str, Any]:
     return an_event(f"s3-{number}", "GetObject", xks_key=None, eventSource="s3.amazonaws.com")
 
 
-def write_trail(directory: Path, *records: RequestRecord) -> Path:
+def write_trail(directory: Path, *records: RequestRecord, begun_at: float = AT) -> Path:
     """Write a trail as a proxy does."""
-    log = open_log(directory, new_signer(), now=lambda: AT)
-    for record in records:
-        log.append(record, log.reserve(4096))
+    log = open_log(directory, new_signer(), now=lambda: begun_at)
+    for number, record in enumerate(records):
+        promised = log.reserve(0)
+        while not promised:
+            time.sleep(0.01)  # room is made in another thread, and this one writes faster than any proxy
+            promised = log.reserve(0)
+        log.append(record, promised)
+        if number % 100 == 0:
+            log.flush()
     log.close()
     return directory
 

@@ -166,6 +166,12 @@ def test_what_is_before_both_sides_begin_is_not_judged(tmp_path: Path) -> None:
     assert (found(result), result.not_judged) == ([], 1)
 
 
+def test_an_event_of_the_trails_first_second_is_judged(tmp_path: Path) -> None:
+    trail = write_trail(tmp_path / "trail", begun_at=AT + 0.9)
+    cloudtrail = write_cloudtrail(tmp_path / "cloudtrail", an_event("1", at=AT))
+    assert found(reconcile(Comparison(trails=(trail,), cloudtrail=cloudtrail, now=LATER))) == [("unseen_event", "1")]
+
+
 def test_since_and_until_bound_what_is_judged_but_not_what_is_matched(tmp_path: Path) -> None:
     uses = [a_use("1", at=AT + 100), a_use("2", at=AT + 200), a_use("3", at=AT + 300)]
     events = [an_event("2", at=AT + 199)]
