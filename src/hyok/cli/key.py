@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from hyok.cli.key_binding import bind, bind_option, unbind
 from hyok.cli.key_listing import KeyListing, describe_listing, list_key_listings, print_key
 from hyok.cli.key_material import cancel_deletion, delete, import_command
+from hyok.cli.key_usages import usage_option, usages_of
 from hyok.cli.options import (
     OutputFormat,
     choose_key_manager,
@@ -24,9 +25,6 @@ from hyok.cli.output import confirm, print_document, print_table
 if TYPE_CHECKING:
     from hyok.administration.external_keys import Place
     from hyok.assembly.holder import Holder
-    from hyok.keymanagers.interface import KeyUsage
-
-_USAGES: Final = {"both": ("ENCRYPT", "DECRYPT"), "encrypt": ("ENCRYPT",), "decrypt": ("DECRYPT",)}
 
 external_key_id_option = click.option(
     "--as", "external_key_id", metavar="ID", help="The id by which AWS KMS knows it (XksKeyId); KEY_ID if left out."
@@ -53,13 +51,7 @@ def key() -> None:
 @click.argument("key_id")
 @click.option("--keystore", metavar="NAME", help="Add it to this key store, too.")
 @external_key_id_option
-@click.option(
-    "--usage",
-    type=click.Choice(list(_USAGES)),
-    default="both",
-    show_default=True,
-    help="What it may be used for. AWS KMS makes a KMS key only of one for both.",
-)
+@usage_option
 @key_manager_option
 @configuration_option
 @output_option
@@ -81,7 +73,7 @@ def create(
         manager, administrator = choose_key_manager(holder, key_manager)
         if keystore is not None:
             show_key_store(holder.storage, keystore)  # before a key is made that would then be in no key store
-        created = create_key(administrator, key_id, usages=_usages(usage))
+        created = create_key(administrator, key_id, usages=usages_of(usage))
         if keystore is not None:
             _add(holder, keystore, external_key_id or key_id, key_manager=manager, manager_key_id=key_id)
         print_key(describe_listing(holder, manager, created), output)
@@ -234,12 +226,6 @@ def rotate(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
 
 for command in (bind, unbind, import_command, delete, cancel_deletion):
     key.add_command(command)
-
-
-def _usages(usage: str) -> frozenset[KeyUsage]:
-    from hyok.keymanagers.interface import KeyUsage
-
-    return frozenset(KeyUsage[name] for name in _USAGES[usage])
 
 
 def _add(holder: Holder, keystore: str, external_key_id: str, *, key_manager: str, manager_key_id: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hyok.cli.key_listing import describe_listing, print_key
+from hyok.cli.key_usages import usage_option, usages_of
 from hyok.cli.options import (
     OutputFormat,
     choose_key_manager,
@@ -53,11 +54,18 @@ if TYPE_CHECKING:
     required=True,
     help="The key's check value as the other key manager shows it: 6 hex digits (PKCS#11 CKA_CHECK_VALUE).",
 )
+@usage_option
 @key_manager_option
 @configuration_option
 @output_option
 def import_command(
-    key_id: str, wrapped: Path, wrapping_key: str, check_value: str, key_manager: str | None, output: OutputFormat
+    key_id: str,
+    wrapped: Path,
+    wrapping_key: str,
+    check_value: str,
+    usage: str,
+    key_manager: str | None,
+    output: OutputFormat,
 ) -> None:
     """Import an AES-256 key, wrapped for the journey, as the first version of a new key.
 
@@ -76,7 +84,7 @@ def import_command(
     with opened_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         wrapped_key = WrappedKey(content, resolve_secret(reference, os.environ), check_value)
-        imported = import_key(administrator, key_id, wrapped_key)
+        imported = import_key(administrator, key_id, wrapped_key, usages=usages_of(usage))
         print_key(describe_listing(holder, manager, imported), output)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from hyok.assembly.root_sources import open_root_key
 from hyok.cli.main import run
+from hyok.config.configuration import load_configuration
+from hyok.config.root_sources import parse_root_source
 from hyok.custody.file_root import create_file_root
 from tests.integration.pkcs11.softhsm import PIN, SOFTHSM, SoftHsm
 
@@ -100,3 +104,15 @@ def test_a_storage_passes_from_a_file_to_the_hsm(site: Site) -> None:
     assert site("root", "retire", "--yes") == ""
     (site.directory / "root.key").unlink()
     assert site(*on_software("key", "rotate", "payroll")) == ""
+
+
+def test_a_server_that_runs_a_loop_already_can_open_it(site: Site) -> None:
+    source = load_configuration(site.directory / "hyok.toml", {}).complete_root_source(
+        parse_root_source("pkcs11:hsm/hyok-root", site.directory)
+    )
+
+    async def as_the_kms_service_does() -> bytes:
+        root = open_root_key(source)
+        return root.unwrap(root.wrap(b"plaintext", b"context"), b"context")
+
+    assert asyncio.run(as_the_kms_service_does()) == b"plaintext"

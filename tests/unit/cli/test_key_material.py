@@ -28,6 +28,13 @@ def test_a_wrapped_key_is_imported_when_its_check_value_fits(hyok: Hyok, journey
     assert (key["key_id"], key["state"], key["active_version"]) == ("payroll", "enabled", 1)
 
 
+def test_a_key_is_imported_for_one_usage(hyok: Hyok, journey: list[str]) -> None:
+    result = hyok(
+        "key", "import", "old", *journey, "--check-value", CHECK_VALUE, "--usage", "decrypt", "--output", "json"
+    )
+    assert json.loads(result.out)["key"]["usages"] == ["DECRYPT"]
+
+
 def test_a_key_with_another_check_value_is_not_imported(hyok: Hyok, journey: list[str]) -> None:
     result = hyok("key", "import", "payroll", *journey, "--check-value", "000000")
     assert (result.status, result.out) == (1, "")
