@@ -116,7 +116,7 @@ def test_a_wrong_credential_is_refused_at_creation_and_names_itself_when_it_goes
             "RawSecretAccessKey": "A" * 43,
         }
     }
-    wrong["XksProxyUriPath"] = _second_key_store(deployed)["uri_path"]
+    wrong["XksProxyUriPath"] = second_key_store(deployed)["uri_path"]
     with pytest.raises(ClientError) as raised:
         kms.create_custom_key_store(**wrong)
     assert refusal(raised.value) == ("XksProxyIncorrectAuthenticationCredentialException", NOT_AUTHENTICATED, 400)
@@ -124,7 +124,7 @@ def test_a_wrong_credential_is_refused_at_creation_and_names_itself_when_it_goes
 
 def test_a_credential_deleted_at_the_proxy_fails_calls_and_connecting(protected: Protected) -> None:
     deployed, kms = protected.deployment, protected.kms
-    second = _second_key_store(deployed)
+    second = second_key_store(deployed)
     store_id = kms.create_custom_key_store(
         **deployed.store_parameters("deleted credential")
         | {
@@ -218,7 +218,8 @@ def test_an_expired_certificate_is_a_tls_failure(tmp_path: Path, expired_server:
         assert refusal(raised.value) == ("XksProxyUriUnreachableException", NO_TLS, 400)
 
 
-def _second_key_store(deployed: Deployment) -> dict[str, str]:
+def second_key_store(deployed: Deployment) -> dict[str, str]:
+    """Make a key store of the proxy's with a credential; returns its name, path and the credential."""
     name = f"store-{time.monotonic_ns()}"
     created = deployed.hyok("keystore", "create", name, "--output", "json")
     credential = deployed.hyok("credential", "create", name, "--output", "json")
