@@ -115,7 +115,7 @@ def test_the_search_finds_what_is_there(wrote: Wrote, tmp_path: Path) -> None:
 def test_the_run_left_records_to_search(wrote: Wrote) -> None:
     records = [
         json.loads(line)
-        for file in (wrote.directory / "holder/audit").iterdir()
+        for file in (wrote.directory / "holder/audit").rglob("*.jsonl")
         for line in file.read_text().splitlines()
     ]
     assert {"Encrypt", "Decrypt", "GetHealthStatus", "GetKeyMetadata"} <= {
