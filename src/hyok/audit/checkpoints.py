@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final, NamedTuple
 
 from hyok.audit.errors import NoteError
-from hyok.audit.notes import Note, Signer, VerificationKey, parse_note
+from hyok.audit.notes import Note, Signer, VerificationKey, decode_base64, parse_note
 from hyok.audit.tree import HASH_BYTES
 
 _LINES: Final = 3
@@ -46,8 +45,8 @@ def parse_checkpoint(note: Note) -> Checkpoint:
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS and str(int(digits)) == digits):
         raise NoteError("the second line of a checkpoint is its size, a decimal number")
     try:
-        root = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
+        root = decode_base64(encoded)
+    except ValueError as error:
         raise NoteError("the third line of a checkpoint is its root hash, in Base64") from error
     if len(root) != HASH_BYTES:
         raise NoteError(f"the root hash of a checkpoint has {HASH_BYTES} bytes, not {len(root)}")

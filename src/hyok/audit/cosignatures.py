@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from hashlib import sha256
 from typing import Final
 
 from hyok.audit.errors import NoteError
-from hyok.audit.notes import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Note, VerificationKey
+from hyok.audit.notes import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Note, VerificationKey, decode_base64
 
 _KIND: Final = b"\x04"
 _TIME_BYTES: Final = 8
@@ -46,8 +44,8 @@ def parse_witness_key(text: str) -> WitnessKey:
     name, _, rest = text.partition("+")
     key_id, _, encoded = rest.partition("+")
     try:
-        raw = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
+        raw = decode_base64(encoded)
+    except ValueError as error:
         raise NoteError("the key of a witness is NAME+KEY ID+BASE64") from error
     if not name or len(raw) != 1 + PUBLIC_KEY_BYTES or raw[:1] != _KIND:
         raise NoteError(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
+
 from hyok.errors import HyokError
+
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding bytes that are no JSON of ours can raise: bad UTF-8 is a ValueError, deep nesting the last."""
 
 
 class AuditLogError(HyokError):

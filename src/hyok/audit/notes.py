@@ -6,7 +6,6 @@ A note is text that ends in a line feed, an empty line, and lines `— NAME BASE
 from __future__ import annotations
 
 import base64
-import binascii
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -115,12 +114,20 @@ def parse_verification_key(text: str) -> VerificationKey:
     """Read a key as `str` or `verifier_key` wrote it. NoteError if it is none."""
     for encoded, kind in ((text.strip(), b""), (text.strip().partition("+")[2].partition("+")[2], _ED25519)):
         try:
-            raw = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
+            raw = decode_base64(encoded)
+        except ValueError:
             continue
         if len(raw) == len(kind) + PUBLIC_KEY_BYTES and raw.startswith(kind):
             return VerificationKey(raw[len(kind) :])
     raise NoteError("this is no audit key: expected 44 characters of Base64, or NAME+KEY ID+BASE64")
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode Base64 of the one form that a text of bytes has. ValueError if it is another."""
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("bits that belong to no byte are set")
+    return raw
 
 
 def parse_note(content: bytes) -> Note:
@@ -147,8 +154,8 @@ def _parse_signature(line: str) -> Signature:
     if not line.startswith(_DASH) or not gap or not name or "+" in name or name.split() != [name]:
         raise NoteError("a line of a signature is: em dash, space, name, space, Base64")
     try:
-        raw = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
+        raw = decode_base64(encoded)
+    except ValueError as error:
         raise NoteError(f"the signature of {name} is not Base64") from error
     if len(raw) <= _KEY_ID_BYTES:
         raise NoteError(f"the signature of {name} has {len(raw)} bytes")

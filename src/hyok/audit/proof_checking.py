@@ -6,14 +6,13 @@ Kept apart from what makes proofs, and short: the code to read, or to write once
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from hyok.audit.checkpoints import Checkpoint, open_checkpoint
 from hyok.audit.errors import NoteError
-from hyok.audit.notes import VerificationKey
+from hyok.audit.notes import VerificationKey, decode_base64
 
 INCLUSION_HEAD: Final = "c2sp.org/tlog-proof@v1"
 _HASH_BYTES: Final = 32
@@ -124,8 +123,8 @@ def parse_proof(content: bytes) -> Inclusion | Consistency:
 
 def _parse_hashes(lines: Sequence[str]) -> tuple[bytes, ...]:
     try:
-        path = tuple(base64.b64decode(line, validate=True) for line in lines)
-    except (binascii.Error, ValueError) as error:
+        path = tuple(decode_base64(line) for line in lines)
+    except ValueError as error:
         raise NoteError("a line of the proof is no hash in Base64") from error
     if len(path) > _MOST_HASHES or any(len(each) != _HASH_BYTES for each in path):
         raise NoteError(f"a proof has at most {_MOST_HASHES} hashes of {_HASH_BYTES} bytes")

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from hyok.audit.errors import UNREADABLE
 from hyok.audit.layout import LogPlace
 from hyok.audit.structure import SegmentBegun, parse_structural
 from hyok.audit.trail import read_trail
@@ -47,7 +48,7 @@ class StoredRecord(NamedTuple):
         """Return the record; None if the line is none, as a crash can leave one."""
         try:
             content = _decode(self.line)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return None
         return content if isinstance(content, dict) else None
 

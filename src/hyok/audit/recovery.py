@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hyok.audit.checkpoints import Checkpoint, open_checkpoint
-from hyok.audit.errors import BrokenLogError, NoteError
+from hyok.audit.errors import UNREADABLE, BrokenLogError, NoteError
 from hyok.audit.layout import LogPlace
 from hyok.audit.notes import VerificationKey
 from hyok.audit.structure import SegmentBegun, parse_structural
@@ -181,6 +181,6 @@ def _find_tears(lines: list[bytes], tail: bytes, *, first: int) -> tuple[Tear, .
 def _is_whole(line: bytes) -> bool:
     try:
         _decode(line)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return False
     return True

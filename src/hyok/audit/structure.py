@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from hyok.audit.errors import UNREADABLE
 from hyok.audit.tree import MerkleTree
 
 
@@ -104,7 +105,7 @@ def parse_structural(line: bytes) -> Structural | None:
         return None
     try:
         return _decoder.decode(line)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 

@@ -8,8 +8,9 @@ leaves timeouts that need the current task (`asyncio.timeout`, aiohttp) to tasks
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from enum import Enum
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
@@ -45,6 +46,10 @@ class Sealed(NamedTuple):
     ciphertext: bytes
     iv: bytes
     tag: bytes
+
+
+answered_by: Final[ContextVar[str]] = ContextVar("answered_by", default="")
+"""Which member answered the last call of a manager that has several, by its name; set by such a manager alone."""
 
 
 class HealthStatus(Enum):

@@ -19,7 +19,7 @@ from hyok.audit.log import AuditLog
 from hyok.clock import Clock, Deadline
 from hyok.errors import HyokError
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
-from hyok.keymanagers.interface import KeyManager
+from hyok.keymanagers.interface import KeyManager, answered_by
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.authentication import authenticate
 from hyok.proxy.authorization.authorizing import Authorization
@@ -189,6 +189,9 @@ class ProxyService:
             self._metrics.requests_in_flight -= 1
             performed_at = monotonic()
             record.perform_us = int((performed_at - decoded_at) * 1e6)
+            if instance := answered_by.get():
+                record.key_manager_instance = instance
+                answered_by.set("")
         # Frozen while the key manager was at it: the answer does not leave.
         if self._freezes.current is not frozen and (frozen := self._freezes.current) is not None:
             frozen.refuse(key_store.name, route.key_id, asked.request_metadata)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hyok.audit.errors import AuditLogError
+from hyok.keymanagers.cluster.manager import ClusterKeyManager
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.errors import KeyManagerFailure
 from hyok.transport.messages import Peer, Refusal
@@ -238,3 +239,13 @@ def test_no_secret_shows_in_the_repr_of_what_the_proxy_holds(stage: Stage) -> No
 
     assert ALPHA_SIGNER.secret.reveal().decode() not in shown
     assert "canary" not in shown
+
+
+def test_the_member_of_a_cluster_that_answered_is_recorded(stage: Stage) -> None:
+    manager = stage.managers[MANAGER]
+    stage.managers[MANAGER] = ClusterKeyManager([("hsm-1", manager), ("hsm-2", manager)])
+    stage.encrypt()
+    stage.managers[MANAGER] = manager
+    stage.encrypt()
+
+    assert [record.get("key_manager_instance") for record in stage.records()] == ["hsm-1", None]

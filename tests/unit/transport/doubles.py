@@ -25,6 +25,8 @@ class ScriptedService:
         self.releases = 0
         self.unsafe: Exception | None = None
         """What `before_answers_leave` raises."""
+        self.syncs: list[asyncio.Future[None] | None] = []
+        """What it returns, one after another."""
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer as told."""
@@ -37,11 +39,12 @@ class ScriptedService:
         self.refusals.append(refusal)
         return HttpResponse(refusal.value, refusal.name.encode())
 
-    def before_answers_leave(self) -> None:
-        """Count the releases, or fail as told."""
+    def before_answers_leave(self) -> asyncio.Future[None] | None:
+        """Count the releases, or fail as told, or have the answers wait."""
         self.releases += 1
         if self.unsafe is not None:
             raise self.unsafe
+        return self.syncs.pop(0) if self.syncs else None
 
     def answer_failed(self) -> HttpResponse:
         """Give an internal error."""

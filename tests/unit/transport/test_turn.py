@@ -100,3 +100,47 @@ def test_answers_leave_again_when_records_are_safe_again_and_the_failure_is_told
     with caplog.at_level(logging.ERROR):
         asyncio.run(scenario())
     assert caplog.text.count("withheld") == 1
+
+
+def test_answers_wait_until_their_records_are_synced_and_leave_in_the_order_of_their_turns() -> None:
+    async def scenario() -> None:
+        service = ScriptedService()
+        first, third = asyncio.get_running_loop().create_future(), asyncio.get_running_loop().create_future()
+        service.syncs = [first, None, third]
+        turn = await make_turn(service)
+        recipient = Recipient(service)
+        for number in range(3):
+            turn.add(recipient, b"%d" % number, is_last=False)
+            await asyncio.sleep(0)
+        assert recipient.sent == []
+        third.set_result(None)
+        await asyncio.sleep(0)
+        assert recipient.sent == []  # it is safe, and those before it are not
+        first.set_result(None)
+        await asyncio.sleep(0)
+        assert [payload for payload, _ in recipient.sent] == [b"0", b"1", b"2"]
+        turn.add(recipient, b"3", is_last=True)
+        await asyncio.sleep(0)
+        assert recipient.sent[-1] == (b"3", True)
+
+    asyncio.run(scenario())
+
+
+def test_answers_whose_records_cannot_be_synced_are_replaced_and_no_others() -> None:
+    async def scenario() -> None:
+        service = ScriptedService()
+        first, second = asyncio.get_running_loop().create_future(), asyncio.get_running_loop().create_future()
+        service.syncs = [first, second]
+        turn = await make_turn(service)
+        recipient = Recipient(service)
+        for number in range(2):
+            turn.add(recipient, b"secret %d" % number, is_last=False)
+            await asyncio.sleep(0)
+        first.set_exception(OSError(5, "Input/output error"))
+        second.set_result(None)
+        await asyncio.sleep(0)
+        (replaced, _), (kept, _) = recipient.sent
+        assert replaced.startswith(b"HTTP/1.1 500 ")
+        assert kept == b"secret 1"
+
+    asyncio.run(scenario())

@@ -25,6 +25,7 @@ from hyok.keymanagers.interface import (
     MemberHealth,
     Sealed,
     VerifyingKeyManager,
+    answered_by,
     encrypt_verified,
 )
 from hyok.transport.steps import Begun
@@ -225,6 +226,7 @@ class _Attempt(Generic[T]):
 
     def result(self) -> T:
         """Return the answer or raise the error, and let the member's reputation know."""
+        answered_by.set(self._member.name)
         try:
             answer = self._outcome()
         except KeyManagerError as error:

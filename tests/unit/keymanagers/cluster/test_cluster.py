@@ -10,7 +10,7 @@ from hyok.clock import deadline_in
 from hyok.keymanagers.breaker import FAILURES_BEFORE_REST, FIRST_REST_SECONDS
 from hyok.keymanagers.cluster.manager import Choice, ClusterKeyManager
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
-from hyok.keymanagers.interface import HealthStatus
+from hyok.keymanagers.interface import HealthStatus, answered_by
 from tests.contract.subjects import EmbeddedKeys, embedded_keys
 from tests.unit.keymanagers.cluster.faulty import Fault, FaultyKeyManager
 
@@ -187,3 +187,15 @@ def test_a_caller_that_goes_away_blames_nobody(members: Members) -> None:
 def test_a_cluster_has_two_to_ten_members(members: Members) -> None:
     with pytest.raises(ValueError, match="2 to 10"):
         ClusterKeyManager([("only", members[0])])
+
+
+def test_which_member_answered_is_known_after_the_call(members: Members) -> None:
+    async def scenario() -> None:
+        cluster = make_cluster(members)
+        await use(cluster)
+        assert answered_by.get() == "first"
+        members[0].fault = Fault.UNAVAILABLE
+        await use(cluster)
+        assert answered_by.get() == "second"
+
+    run(scenario)
