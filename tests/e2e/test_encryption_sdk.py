@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import aws_encryption_sdk
@@ -14,6 +15,8 @@ from tests.e2e.conftest import Protected
 
 PLAINTEXT = bytes(range(256)) * 400
 CONTEXT = {"customer": "nile"}
+CACHE_SECONDS = 8.0
+"""Long enough for a freeze on a busy machine."""
 
 
 @pytest.fixture
@@ -53,3 +56,34 @@ def test_a_message_is_lost_while_the_store_is_disconnected(provider: Any, protec
     finally:
         await_connected(protected.kms, protected.store_id)
     assert client.decrypt(source=message, key_provider=provider)[0] == PLAINTEXT
+
+
+def test_a_cached_data_key_outlives_a_freeze_until_its_cache_expires_and_no_longer(
+    provider: Any, protected: Protected
+) -> None:
+    from aws_encryption_sdk import CachingCryptoMaterialsManager, LocalCryptoMaterialsCache
+    from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
+
+    client = make_client()
+    caching = CachingCryptoMaterialsManager(
+        master_key_provider=provider, cache=LocalCryptoMaterialsCache(10), max_age=CACHE_SECONDS
+    )
+    message, _ = client.encrypt(source=PLAINTEXT, key_provider=provider)
+    cached_at = time.monotonic()
+    client.decrypt(source=message, materials_manager=caching)
+    scope = ("--keystore", "main", "--key", protected.deployment.external_key_id)
+    protected.deployment.hyok("freeze", *scope, "--yes", "--output", "json")
+    try:
+        # 1. AWS KMS is asked no more, so that nobody can refuse.
+        assert client.decrypt(source=message, materials_manager=caching)[0] == PLAINTEXT
+        assert time.monotonic() - cached_at < CACHE_SECONDS
+        # 2. Whoever has to ask is refused.
+        with pytest.raises(AWSEncryptionSDKClientError):
+            client.decrypt(source=message, key_provider=provider)
+        # 3. Once the cache has expired, so is the cache's owner.
+        time.sleep(max(0.0, cached_at + CACHE_SECONDS + 1 - time.monotonic()))
+        with pytest.raises(AWSEncryptionSDKClientError):
+            client.decrypt(source=message, materials_manager=caching)
+    finally:
+        protected.deployment.hyok("unfreeze", *scope, "--yes", "--output", "json")
+    assert client.decrypt(source=message, materials_manager=caching)[0] == PLAINTEXT
