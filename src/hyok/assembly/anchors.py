@@ -8,11 +8,12 @@ from pathlib import Path
 
 from hyok.assembly.root_keys import SideSettings
 from hyok.assembly.root_sources import open_root_key
+from hyok.assembly.sides import open_side_storage
 from hyok.custody.anchor import Anchor
 from hyok.custody.safe import open_safe
 from hyok.errors import NotDoneError, OperatorError
 from hyok.storage.changes import current_position
-from hyok.storage.engine import Storage, open_storage
+from hyok.storage.engine import Storage
 
 
 class AnchoredStorage:
@@ -52,5 +53,5 @@ def opened_beside_anchor(settings: SideSettings) -> Iterator[AnchoredStorage]:
         section = "kms.storage" if settings.side.value == "kms" else "storage"
         raise NotDoneError(f"there is no anchor: {section}.anchor is not set, so that no older copy is noticed")
     root = open_root_key(settings.root_key.source)
-    with closing(open_storage(str(settings.storage.url), settings.side)) as storage:
+    with closing(open_side_storage(settings.storage, settings.side)) as storage:
         yield AnchoredStorage(storage, Anchor(settings.storage.anchor, open_safe(storage, root)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hyok.assembly.authorization import accounts_in_organizations
 from hyok.assembly.authors import this_process
 from hyok.assembly.key_managers import KeyManagerAccess, OpenKeyManager, administer_key_managers, open_key_managers
-from hyok.assembly.sides import anchor_storage, open_side
+from hyok.assembly.sides import anchor_storage, open_side, open_side_storage
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration, HolderSettings
 from hyok.config.settings import AuthorizationSettings, WithdrawalSettings
@@ -26,7 +26,7 @@ from hyok.proxy.freezes import Freezes
 from hyok.proxy.stored_freezes import StoredFreezes
 from hyok.proxy.stored_keystores import StoredKeyStores
 from hyok.storage.changes import Change, current_position
-from hyok.storage.engine import Storage, open_storage
+from hyok.storage.engine import Storage
 from hyok.storage.follower import ChangeFollower
 from hyok.storage.schema import Side
 
@@ -58,7 +58,7 @@ def open_holder(configuration: Configuration, author: Author | None = None) -> I
 def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holder]:
     """Open the holder's storage, and its safe with a key that was handed over; the root key is not touched."""
     settings = configuration.require_holder()
-    with closing(open_storage(str(settings.storage.url), Side.HOLDER)) as storage:
+    with closing(open_side_storage(settings.storage, Side.HOLDER)) as storage:
         safe = inherit_safe(storage, key)
         anchor_storage(storage, safe, settings.storage)
         yield _holder(settings, storage, safe, None)

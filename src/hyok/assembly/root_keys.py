@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Final, NamedTuple
 
 from hyok.assembly.root_sources import open_root_key
-from hyok.assembly.sides import anchor_storage, renew_anchor
+from hyok.assembly.sides import anchor_storage, open_side_storage, renew_anchor
 from hyok.clock import SystemClock
 from hyok.config.configuration import Configuration
 from hyok.config.root_sources import RootSource
@@ -27,7 +27,7 @@ from hyok.custody.rewrapping import (
 from hyok.custody.root_key import RootKey
 from hyok.custody.safe import Safe, open_safe
 from hyok.errors import NotDoneError
-from hyok.storage.engine import Storage, open_storage
+from hyok.storage.engine import Storage
 from hyok.storage.schema import Side
 
 SERVERS_HEAR_WITHIN_SECONDS: Final = 2.0
@@ -102,7 +102,7 @@ class RootKeyChange:
             )
         renew_anchor(self._storage, safe, self._settings)
         retired = finish(self._storage, root=self._root)
-        asyncio.run(self._storage.empty_log())  # the old key-encryption key is in no file then
+        asyncio.run(self._storage.erase_traces())  # the old key-encryption key is in no file then
         return retired
 
 
@@ -110,7 +110,7 @@ class RootKeyChange:
 def opened_for_change(settings: SideSettings) -> Iterator[RootKeyChange]:
     """Open one side's storage for the length of the block."""
     root = open_root_key(settings.root_key.source)
-    with closing(open_storage(str(settings.storage.url), settings.side)) as storage:
+    with closing(open_side_storage(settings.storage, settings.side)) as storage:
         yield RootKeyChange(storage, root, settings.storage)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from hyok.assembly.root_sources import open_root_key
+from hyok.config.references import resolve_secret
 from hyok.config.settings import RootKeySettings, StorageSettings
 from hyok.custody.anchor import Anchor
 from hyok.custody.safe import Safe, SafeKey, open_safe, unlock_safe
@@ -14,10 +16,16 @@ from hyok.storage.engine import Storage, open_storage
 from hyok.storage.schema import Side
 
 
+def open_side_storage(settings: StorageSettings, side: Side) -> Storage:
+    """Open the storage of one side alone. OperatorError if it cannot be used, or its password is not there."""
+    password = None if settings.password is None else resolve_secret(settings.password, os.environ)
+    return open_storage(str(settings.url), side, password=password)
+
+
 def unlock_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -> SafeKey:
     """Return what opens one side's safe, for heirs that open the storage themselves; nothing stays open."""
     root = open_root_key(root_key.source)
-    with closing(open_storage(str(storage.url), side)) as opened:
+    with closing(open_side_storage(storage, side)) as opened:
         key = unlock_safe(opened, root)
         anchor_storage(opened, Safe(key.store_id, key.keks), storage)
         return key
@@ -28,7 +36,7 @@ def open_side(storage: StorageSettings, root_key: RootKeySettings, side: Side) -
     """Open one side's storage and safe for the length of the block."""
     # The root key first: without one, no storage is created or migrated.
     root = open_root_key(root_key.source)
-    with closing(open_storage(str(storage.url), side)) as opened:
+    with closing(open_side_storage(storage, side)) as opened:
         safe = open_safe(opened, root)
         anchor_storage(opened, safe, storage)
         yield opened, safe

@@ -81,12 +81,12 @@ def read_kept_checkpoints(files: tuple[Path, ...], key: VerificationKey) -> list
 def _stored_key() -> VerificationKey:
     from contextlib import closing
 
+    from hyok.assembly.sides import open_side_storage
     from hyok.custody.audit_key import read_audit_key
-    from hyok.storage.engine import open_storage
     from hyok.storage.schema import Side
 
     settings = read_configuration().require_holder()
-    with closing(open_storage(str(settings.storage.url), Side.HOLDER)) as storage:
+    with closing(open_side_storage(settings.storage, Side.HOLDER)) as storage:
         stored = read_audit_key(storage)
     if stored is None:
         raise OperatorError("the storage has no audit key yet; it is made at the first start of hyok proxy serve")

@@ -63,5 +63,5 @@ def _try_storage(setting: str, storage: StorageSettings, root_key: RootKeySettin
         with open_side(storage, root_key, side):
             return ()
 
-    if storage.url.path.is_file():
+    if not storage.url.is_absent:
         yield _try(setting, "opens with its root key", open_and_close)

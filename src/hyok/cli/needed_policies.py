@@ -28,7 +28,7 @@ def needed_policies(configuration: Configuration) -> dict[str, str]:
 def _offered_keys(configuration: Configuration) -> defaultdict[str, set[str]]:
     """Find the keys of each key manager; none where there is no storage yet, or none that opens."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    if configuration.storage is None or not configuration.storage.url.path.is_file():
+    if configuration.storage is None or configuration.storage.url.is_absent:
         return found
     try:
         with open_holder(configuration) as holder:

@@ -14,6 +14,7 @@ from hyok.config.reading import join_path
 from hyok.config.references import ReferenceScheme, SecretReference, resolve_secret
 from hyok.config.root_sources import RootSource, resolves_to_key
 from hyok.config.settings import Settings, StorageSettings
+from hyok.config.values import StorageUrl
 from hyok.errors import OperatorError
 from hyok.secret import Secret
 
@@ -52,9 +53,9 @@ def check_places(configuration: Configuration, environment: Mapping[str, str]) -
     findings = [_check_reference(named, environment) for named in _references(configuration)]
     findings += _check_shared_root(configuration, environment)
     if configuration.storage is not None:
-        findings.append(_check_file("storage.url", configuration.storage.url.path))
+        findings.append(_check_storage("storage.url", configuration.storage.url))
     if configuration.kms is not None:
-        findings.append(_check_file("kms.storage.url", configuration.kms.storage.url.path))
+        findings.append(_check_storage("kms.storage.url", configuration.kms.storage.url))
         if configuration.kms.events is not None:
             findings.append(_check_directory("kms.events.directory", configuration.kms.events.directory))
     for setting, storage in (("storage", configuration.storage), ("kms.storage", _kms_storage(configuration))):
@@ -117,6 +118,12 @@ def _check_shared_root(configuration: Configuration, environment: Mapping[str, s
 def _root_key(source: RootSource, environment: Mapping[str, str]) -> Secret | None:
     reference = resolves_to_key(source)
     return None if reference is None else resolve_secret(reference, environment)
+
+
+def _check_storage(setting: str, url: StorageUrl) -> Finding:
+    if url.path is None:
+        return Finding(setting, Outcome.OK, f"{url}, a database on a server")
+    return _check_file(setting, url.path)
 
 
 def _check_file(setting: str, path: Path) -> Finding:

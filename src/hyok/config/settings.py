@@ -81,7 +81,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StorageSettings(Settings, frozen=True, kw_only=True):
     """Where one side keeps what it must not lose."""
 
-    url: Annotated[StorageUrl, About("The database.", '"sqlite:////var/lib/hyok/hyok.db"')]
+    url: Annotated[
+        StorageUrl,
+        About(
+            "The database: an SQLite file, or `postgresql://USER@HOST/DATABASE` with libpq's parameters behind a `?`.",
+            '"sqlite:////var/lib/hyok/hyok.db"',
+        ),
+    ]
+    password: Annotated[
+        SecretReference | None,
+        About("The user's password at the PostgreSQL server.", '"systemd-credential:hyok-database"'),
+    ] = None
     anchor: Annotated[
         Path | None,
         About(

@@ -9,10 +9,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from hyok.config.references import resolve_path
 from hyok.config.root_sources import RootSource
 from hyok.config.settings import FileSettings
+from hyok.config.values import StorageUrl
 from hyok.errors import OperatorError
 
 _WHY: Final = "whoever has it could undo double encryption"
@@ -22,8 +24,8 @@ def refuse_shared_sides(settings: FileSettings, environment: Mapping[str, str], 
     """Raise OperatorError if one storage or one root key is named for both sides. Links are followed."""
     if settings.kms is None:
         return
-    if settings.storage is not None and _file_identity(settings.storage.url.path) == _file_identity(
-        settings.kms.storage.url.path
+    if settings.storage is not None and _database_identity(settings.storage.url) == _database_identity(
+        settings.kms.storage.url
     ):
         raise OperatorError(
             f"{name}: storage.url and kms.storage.url name one database ({settings.storage.url}); the two sides of the "
@@ -44,6 +46,14 @@ def _key_identity(source: RootSource, environment: Mapping[str, str]) -> object:
     except OperatorError:
         path = None  # a credential outside its unit, where only its name can be compared
     return str(source) if path is None else _file_identity(path)
+
+
+def _database_identity(url: StorageUrl) -> object:
+    """Return what is the same for two names of one database, as far as the names tell. Opening it tells the rest."""
+    if url.path is not None:
+        return _file_identity(url.path)
+    parts = urlsplit(url.server)
+    return parts.hostname, parts.port or 5432, parts.path, parts.query
 
 
 def _file_identity(path: Path) -> object:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from hyok.config.references import (
     SecretReference,
@@ -20,8 +21,10 @@ from hyok.config.references import (
 )
 from hyok.config.root_sources import RootSource, describe_root_source, parse_root_source
 
+_PASSWORD: Final = re.compile(r"[?&]password=", re.IGNORECASE)
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _SQLITE: Final = "sqlite:///"
+_POSTGRESQL: Final = "postgresql://"
 
 
 class Address(NamedTuple):
@@ -43,12 +46,20 @@ class Address(NamedTuple):
 
 
 class StorageUrl(NamedTuple):
-    """Where a storage is: today always a SQLite database."""
+    """Where a storage is: an SQLite file, or a database on a PostgreSQL server."""
 
-    path: Path
+    path: Path | None
+    """The file; None for a database on a server."""
+    server: str = ""
+    """The URL of a database on a server, without a password."""
 
     def __str__(self) -> str:
-        return f"{_SQLITE}{self.path}"
+        return self.server or f"{_SQLITE}{self.path}"
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether it is a file that does not exist yet; of a server only a look at it can tell."""
+        return self.path is not None and not self.path.is_file()
 
 
 class ValueParser(NamedTuple):
@@ -73,11 +84,22 @@ def parse_address(text: str, _base: Path) -> Address:
 
 
 def parse_storage_url(text: str, base: Path) -> StorageUrl:
-    """Parse `sqlite:///PATH`, in which a fourth slash begins an absolute path."""
+    """Parse `sqlite:///PATH`, in which a fourth slash begins an absolute path, or libpq's `postgresql://…`."""
+    if text.startswith(_POSTGRESQL):
+        return StorageUrl(None, _without_password(text))
     path = text.removeprefix(_SQLITE)
     if path == text or not path or path.endswith("/") or any(character in path for character in "?#\0"):
         raise ValueError("not SQLite, or not the path of a file")
     return StorageUrl(parse_path(path, base))
+
+
+def _without_password(url: str) -> str:
+    # The rest is libpq's to read. A password in the file would be in every copy of it.
+    if urlsplit(url).password is not None or _PASSWORD.search(url):
+        raise ValueError("a password is named by storage.password")
+    if not url.isprintable() or " " in url:
+        raise ValueError("no URL")
+    return url
 
 
 def parse_path(text: str, base: Path) -> Path:
@@ -98,13 +120,17 @@ def _describe_storage_url(text: str) -> str:
     scheme, separator, _ = text.partition("://")
     if not separator or not re.fullmatch(r"[a-z0-9+]{1,20}", scheme):
         return f"a text of {len(text)} characters that is no URL"
+    if scheme == "postgresql":
+        return "`postgresql://…` with a password, which belongs into storage.password, or with a rest that does not fit"
     return "`sqlite://` with a rest that does not fit" if scheme == "sqlite" else f"`{scheme}://…`"
 
 
 VALUE_PARSERS: Final[Mapping[type, ValueParser]] = {
     Address: ValueParser(parse_address, "host:port, for IPv6 [host]:port", describe_text),
     StorageUrl: ValueParser(
-        parse_storage_url, "sqlite:///PATH, with a fourth slash if absolute", _describe_storage_url
+        parse_storage_url,
+        "sqlite:///PATH, with a fourth slash if absolute, or postgresql://USER@HOST/DATABASE",
+        _describe_storage_url,
     ),
     SecretReference: ValueParser(
         parse_secret_reference, "file:PATH, env:VARIABLE or systemd-credential:NAME", describe_reference

@@ -132,7 +132,7 @@ class Keys:
 
     async def erase_traces(self) -> bool:
         """Leave nothing of deleted material in any file of the storage; False if it has to be tried again."""
-        return await self._storage.empty_log()
+        return await self._storage.erase_traces()
 
     async def rotate_due(self, now: float) -> Sequence[KmsKey]:
         """Give fresh material to all keys whose rotation date has passed, and return them."""

@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Double, Integer, Text, column, func, insert, select, table
+from sqlalchemy import BigInteger, Connection, Double, Text, column, func, insert, select, table
 
 
 class ChangeKind(Enum):
@@ -107,6 +107,6 @@ def changes_since(connection: Connection, position: int, *, limit: int = 1000) -
 
 _NOTED: Final = "hyok.noted_changes"
 _LOG: Final = table(
-    "changes", column("position", Integer), column("kind", Text), column("subject", Text), column("at", Double)
+    "changes", column("position", BigInteger), column("kind", Text), column("subject", Text), column("at", Double)
 )
 """The log's table, which both sides have."""

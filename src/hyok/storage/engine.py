@@ -1,53 +1,49 @@
-"""The storage: one SQLite database, opened, checked and migrated, and transactions on it.
+"""The storage: one database, opened, checked and migrated, and transactions on it.
 
-A write is durable when its transaction ends: WAL with synchronous=FULL syncs the log at each commit. Nothing here runs
-on the request path; on an event loop go through `run` and `read`, which keep SQL in threads of their own. Open a
-storage after a fork, never before: SQLite's locks do not survive one.
+A write is durable when its transaction ends, and writers take turns. SQLite and PostgreSQL: `sqlite.py`,
+`postgresql.py`. Nothing here runs on the request path; on an event loop go through `run` and `read`, which keep SQL in
+threads of their own. Open a storage after a fork, never before.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from contextlib import contextmanager
+from typing import Final, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from hyok.errors import OperatorError
+from hyok.secret import Secret
 from hyok.storage.changes import NotedChange, current_position, take_noted_changes
+from hyok.storage.database import Database, reason_of
 from hyok.storage.errors import StorageError
-from hyok.storage.files import create_database_file
 from hyok.storage.migration import is_current, migrate
+from hyok.storage.postgresql import open_server
 from hyok.storage.schema import Side
+from hyok.storage.sqlite import open_file
 
 T = TypeVar("T")
 
-CONNECTION_PRAGMAS: Final[tuple[str, ...]] = (
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA busy_timeout=5000",
-    "PRAGMA secure_delete=ON",  # a deleted key's sealed material does not linger in free pages
-)
-"""What every connection is set to. Durability tests replace the first to show that they would notice."""
+_POSTGRESQL: Final = "postgresql://"
 
 
 class Storage:
     """The open database of one side. Made by `open_storage`; safe to use from several threads."""
 
-    def __init__(self, engine: Engine, side: Side, *, location: str) -> None:
+    def __init__(self, database: Database, side: Side) -> None:
         self.side = side
-        self.location = location
+        self.location = database.location
         """Where the database is, for messages."""
         self.before_commit: Callable[[Connection, Sequence[NotedChange]], None] | None = None
         """Told at a transaction's end, and as a part of it, what it changed, so that it leaves a record of that."""
         self._note_durable: Callable[[int], None] | None = None
-        self._reader = engine
-        self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._database = database
+        self._reader = database.engine
+        self._writer = database.writer
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix=f"hyok-{side.value}-storage-write")
         self._read_thread = ThreadPoolExecutor(1, thread_name_prefix=f"hyok-{side.value}-storage-read")
 
@@ -89,9 +85,9 @@ class Storage:
         """Run `work`, which only reads, on a thread that no write keeps waiting."""
         return await asyncio.get_running_loop().run_in_executor(self._read_thread, self._read_now, work)
 
-    async def empty_log(self) -> bool:
-        """Empty the write-ahead log, so that what was deleted is in no file; False if a reader is in the way."""
-        return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._empty_log_now)
+    async def erase_traces(self) -> bool:
+        """Leave nothing of what was deleted in any file of an SQLite storage; False if a reader is in the way."""
+        return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._database.erase_traces)
 
     def close(self) -> None:
         """Wait for what runs in the threads and close all connections."""
@@ -103,17 +99,6 @@ class Storage:
         with self.transaction() as connection:
             return work(connection)
 
-    def _empty_log_now(self) -> bool:
-        # Not in a transaction, in which SQLite does not do this.
-        with closing(self._reader.raw_connection()) as connection:
-            cursor = connection.cursor()
-            try:
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                row = cursor.fetchone()
-            except sqlite3.Error as error:
-                raise StorageError(f"the log of the storage {self.location} cannot be emptied: {error}") from error
-        return row is not None and row[0] == 0
-
     def _read_now(self, work: Callable[[Connection], T]) -> T:
         with self.reading() as connection:
             return work(connection)
@@ -123,105 +108,41 @@ class Storage:
         try:
             yield
         except DBAPIError as error:
-            raise StorageError(f"the storage {self.location} failed: {error.orig}") from error
+            # Not `from error`: what it says of a row may hold the row's values.
+            raise StorageError(f"the storage {self.location} failed: {reason_of(error)}") from None
 
 
-def open_storage(url: str, side: Side) -> Storage:
-    """Open the database of one side, created (mode 0600) or migrated if need be.
+def open_storage(url: str, side: Side, *, password: Secret | None = None) -> Storage:
+    """Open the database of one side, migrated if need be; a file is created (mode 0600), a database on a server not.
 
-    `url` is `sqlite:////absolute/path` or `sqlite:///relative/path`. OperatorError, with nothing changed, if it names
-    another kind of database, an unwritable place, a file that is no database, the other side's, or a newer hyok's.
+    `url` is `sqlite:////absolute/path`, `sqlite:///relative/path` or `postgresql://…` as libpq has it, without a
+    password. OperatorError, with nothing changed, if it names another kind of database, an unwritable place, a file
+    that is no database, a server that is out of reach, the other side's database, or a newer hyok's.
     """
-    path = _path_of(url)
-    create_database_file(path)
-    engine = _create_engine(path)
+    database = open_server(url, password) if url.startswith(_POSTGRESQL) else open_file(url)
     try:
-        _prepare(engine, side, location=str(path))
+        _prepare(database, side)
     except BaseException:
-        engine.dispose()
+        database.engine.dispose()
         raise
-    return Storage(engine, side, location=str(path))
+    return Storage(database, side)
 
 
-def _path_of(url: str) -> Path:
+def _prepare(database: Database, side: Side) -> None:
+    location = database.location
     try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise OperatorError(
-            f"the storage URL ({len(url)} characters) cannot be read; write sqlite:////absolute/path/hyok.db"
-        ) from error
-    if parsed.drivername != "sqlite":
-        raise OperatorError(
-            f"a storage of kind {parsed.drivername!r} is not supported; write sqlite:////absolute/path/hyok.db"
-        )
-    if not parsed.database or parsed.database == ":memory:" or parsed.query or parsed.host:
-        raise OperatorError("the storage URL names no file; write sqlite:////absolute/path/hyok.db")
-    return Path(parsed.database)
-
-
-def _create_engine(path: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        poolclass=QueuePool,
-        hide_parameters=True,  # an error's text must not carry a row's values
-        connect_args={"check_same_thread": False, "isolation_level": None},
-    )
-    event.listen(engine, "connect", _configure_connection)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-class _Cursor(Protocol):
-    def execute(self, statement: str) -> object: ...
-    def close(self) -> None: ...
-
-
-class _DbapiConnection(Protocol):
-    def cursor(self) -> _Cursor: ...
-
-
-def _configure_connection(connection: _DbapiConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in CONNECTION_PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    # The driver's own BEGIN comes too late (before the first write), where two readers that turn writers deadlock.
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-
-def _prepare(engine: Engine, side: Side, *, location: str) -> None:
-    try:
-        # 1. Only look: another program's file, or the other side's, stays as it is.
-        with engine.connect() as connection:
+        # 1. Only look: another program's database, or the other side's, stays as it is.
+        with database.engine.connect() as connection:
             current = is_current(connection, side, location=location)
-        # 2. No change to a file that has its log; a restored backup may not.
-        _turn_on_write_ahead_log(engine, location=location)
-        # 3. Look again under the write lock: another process may have migrated meanwhile.
+        # 2. What hyok needs of its own.
+        database.prepare()
+        # 3. Look again while no other writes: another process may have migrated meanwhile.
         if not current:
-            with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+            with database.writer.begin() as connection:
                 if not is_current(connection, side, location=location):
                     migrate(connection, side)
     except DBAPIError as error:
         raise OperatorError(
-            f"the storage {location} cannot be used: {error.orig}; name hyok's database file, or one that does not "
+            f"the storage {location} cannot be used: {reason_of(error)}; name hyok's database, or one that does not "
             "exist yet"
         ) from error
-
-
-def _turn_on_write_ahead_log(engine: Engine, *, location: str) -> None:
-    connection = engine.raw_connection()  # not a transaction, in which SQLite does not change this
-    try:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        row = cursor.fetchone()
-        cursor.close()
-    finally:
-        connection.close()
-    if row is None or row[0] != "wal":
-        raise OperatorError(
-            f"the storage {location} cannot keep a write-ahead log (SQLite answers {row!r}); name a place on a local "
-            "file system"
-        )

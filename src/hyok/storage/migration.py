@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from hyok.errors import OperatorError
 from hyok.storage.schema import HEADS, Side
@@ -19,7 +19,7 @@ def is_current(connection: Connection, side: Side, *, location: str) -> bool:
 
     OperatorError if it belongs to the other side, to a newer hyok, or to another program.
     """
-    tables = set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")))
+    tables = set(inspect(connection).get_table_names())
     if not tables:
         return False
     version = (
@@ -27,8 +27,8 @@ def is_current(connection: Connection, side: Side, *, location: str) -> bool:
     )
     if version is None:
         raise OperatorError(
-            f"{location} is an SQLite database of another program (it has {len(tables)} tables and no hyok schema "
-            "version); name a file of hyok's own, or one that does not exist yet"
+            f"{location} is a database of another program (it has {len(tables)} tables and no hyok schema version); "
+            "name one of hyok's own, or one that does not exist yet or is empty"
         )
     _check_side(str(version), side, location=location)
     return str(version) == HEADS[side]

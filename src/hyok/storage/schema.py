@@ -47,6 +47,9 @@ class Side(Enum):
 HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0008", Side.KMS: "kms_0003"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
+_COUNT: Final = BigInteger().with_variant(Integer, "sqlite")
+"""Goes on to 2^63. SQLite's INTEGER does so by itself, and gives out row numbers under that name only."""
+
 _NAMES: Final = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -76,7 +79,7 @@ def _define_common_tables(metadata: MetaData) -> None:
     Table(
         "changes",
         metadata,
-        Column("position", Integer, primary_key=True, autoincrement=True),
+        Column("position", _COUNT, primary_key=True, autoincrement=True),
         Column("kind", Text, nullable=False),
         Column("subject", Text, nullable=False),
         Column("at", Double, nullable=False),
@@ -110,7 +113,7 @@ credentials: Final = Table(
     Column("created_at", Double, nullable=False),
     Column("retired_at", Double),
     Column("last_used_at", Double),
-    Column("use_count", Integer, nullable=False, server_default="0"),
+    Column("use_count", _COUNT, nullable=False, server_default="0"),
 )
 
 server_leases: Final = Table(

@@ -21,7 +21,7 @@ from hyok.custody.safe import Safe, open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
 from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
-from hyok.storage import engine
+from hyok.storage import sqlite
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.schema import Side
@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> None:
         case [directory, count]:
             make_keys(Path(directory), int(count))
         case [directory, count, pragma]:
-            engine.CONNECTION_PRAGMAS = (*engine.CONNECTION_PRAGMAS, pragma)  # type: ignore[misc]  # this process's alone
+            sqlite.CONNECTION_PRAGMAS = (*sqlite.CONNECTION_PRAGMAS, pragma)  # type: ignore[misc]  # this process's alone
             make_keys(Path(directory), int(count))
         case _:
             raise SystemExit(__doc__)

@@ -32,6 +32,7 @@ from hyok.storage.schema import Side
 from hyok.transport.pem import PemSource
 from hyok.transport.sockets import Address
 from hyok.transport.tls import KeyPair, client_context
+from tests.storages import storage_url
 from tests.unit.kms.modelled import assert_conforms, assert_known
 from tests.unit.kms.running import ACCOUNT, MODEL, REGION, ROOT, signed_request
 
@@ -76,7 +77,7 @@ class Rig:
         services: Iterable[EndpointService] = (),
     ) -> None:
         self._runner = runner
-        self._storage = open_storage(f"sqlite:///{directory / 'kms.db'}", Side.KMS)
+        self._storage = open_storage(storage_url(directory / "kms.db", Side.KMS), Side.KMS)
         safe = open_safe(self._storage, ROOT)
         clock = SystemClock()
         self.space = open_key_space(self._storage, safe, clock)

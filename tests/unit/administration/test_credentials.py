@@ -159,6 +159,7 @@ def test_the_console_file_is_what_the_aws_console_takes() -> None:
     }
 
 
+@pytest.mark.sqlite_files
 def test_no_secret_lies_in_the_files(tmp_path: Path, holder_storage: Storage, safe: Safe, clock: SetClock) -> None:
     create_credential(holder_storage, safe, clock, key_store="dev", given=GIVEN)
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())

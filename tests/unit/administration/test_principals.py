@@ -22,6 +22,7 @@ from hyok.kms.principals import IdentityPolicy
 from hyok.secret import Secret
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.schema import Side
+from tests.storages import storage_url
 from tests.unit.storage.fixtures import SetClock
 
 ACCOUNT = "123456789012"
@@ -30,7 +31,7 @@ ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"
 
 @pytest.fixture
 def kms_storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_storage(f"sqlite:///{tmp_path}/kms.db", Side.KMS)
+    storage = open_storage(storage_url(tmp_path / "kms.db", Side.KMS), Side.KMS)
     yield storage
     storage.close()
 

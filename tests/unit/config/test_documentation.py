@@ -32,8 +32,10 @@ def test_the_documents_example_is_a_configuration() -> None:
     configuration.require_proxy()
     configuration.require_kms()
     assert [setting.path for setting in configuration.effective if str(setting.origin) == "default"] == [
+        "storage.password",
         "kms.certificate",
         "kms.private_key",
         "kms.client_certificate",
         "kms.client_private_key",
+        "kms.storage.password",
     ]

@@ -17,7 +17,7 @@ ROOT = (
     "file:PATH, env:VARIABLE, systemd-credential:NAME, passphrase:tty or passphrase:REFERENCE, shamir:tty or "
     "shamir:REFERENCE, pkcs11:MANAGER/KEY or transit:MANAGER/KEY"
 )
-URL = "sqlite:///PATH, with a fourth slash if absolute"
+URL = "sqlite:///PATH, with a fourth slash if absolute, or postgresql://USER@HOST/DATABASE"
 KINDS = " or ".join(f'"{kind.__struct_config__.tag}"' for kind in get_args(KeyManagerSettings))
 AUDIT = ", ".join(AuditSettings.__struct_fields__)
 KMS_HOLDS = (
@@ -58,7 +58,7 @@ KMS_HOLDS = (
         ),
         (
             '[kms]\naccount = "123456789012"\nregion = "eu-central-1"',
-            "kms.storage is missing; it is a section with url, anchor",
+            "kms.storage is missing; it is a section with url, password, anchor",
         ),
         # Values of another type.
         ("proxy = 1", "proxy is the number 1; allowed is a section, [proxy]"),
@@ -107,7 +107,8 @@ KMS_HOLDS = (
         ('[storage]\nurl = "hyok.db"', f"storage.url is a text of 7 characters that is no URL; allowed is {URL}"),
         (
             '[storage]\nurl = "postgresql://u:hunter2@h/d"',
-            f"storage.url is `postgresql://…`; allowed is {URL}",
+            "storage.url is `postgresql://…` with a password, which belongs into storage.password, or with a rest that "
+            f"does not fit; allowed is {URL}",
         ),
         (
             '[storage]\nurl = "sqlite:///a?mode=memory"',

@@ -65,6 +65,16 @@ def test_a_credential_and_its_file_are_one_root_key(tmp_path: Path) -> None:
         load(tmp_path, text, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 
+def test_one_database_on_a_server_is_not_for_both_sides(tmp_path: Path) -> None:
+    servers = {
+        "HYOK__STORAGE__URL": "postgresql://holder@DB:5432/hyok",
+        "HYOK__KMS__STORAGE__URL": "postgresql://kms@db/hyok",
+    }
+    with pytest.raises(OperatorError, match="name one database"):
+        load(tmp_path, BOTH, servers)
+    load(tmp_path, BOTH, {**servers, "HYOK__KMS__STORAGE__URL": "postgresql://kms@db/kms"}).require_kms()
+
+
 def test_a_variable_cannot_bring_the_sides_together(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="name one database"):
         load(tmp_path, BOTH, {"HYOK__KMS__STORAGE__URL": "sqlite:///hyok.db"})

@@ -57,6 +57,20 @@ def test_a_storage_url_is_relative_with_three_slashes_and_absolute_with_four() -
     assert parse_storage_url("sqlite:////data/a.db", BASE).path == Path("/data/a.db")
 
 
+def test_a_storage_url_of_a_server_is_left_to_its_library() -> None:
+    text = "postgresql://hyok@db-1:5433/kms?host=db-2&sslmode=verify-full"
+    url = parse_storage_url(text, BASE)
+    assert (url.path, str(url), url.is_absent) == (None, text, False)
+
+
+@pytest.mark.parametrize(
+    "text", ["postgresql://u:hunter2@h/d", "postgresql://h/d?Password=hunter2", "postgresql://h/d x"]
+)
+def test_a_storage_url_holds_no_password(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_storage_url(text, BASE)
+
+
 def test_a_path_is_made_absolute_and_plain() -> None:
     assert parse_path("x/../y", BASE) == Path("/base/y")
 

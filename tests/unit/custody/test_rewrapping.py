@@ -109,13 +109,14 @@ def test_whoever_has_the_old_root_and_an_old_copy_opens_nothing_sealed_later(sto
     assert reseal(stocked, Safe(before.store_id, before.keks), HOLDER).unreadable != ()
 
 
+@pytest.mark.sqlite_files
 def test_the_old_key_encryption_key_is_gone_when_the_old_root_is_retired(stocked: Storage, clock: SetClock) -> None:
     pass_on(stocked, clock)
     with stocked.reading() as connection:
         wrapped = connection.scalar(text("SELECT predecessor_under_kek FROM storage_succession"))
         old = connection.scalar(text("SELECT wrapped_kek FROM storage_identity"))
     finish(stocked, root=NEW)
-    assert asyncio.run(stocked.empty_log())
+    assert asyncio.run(stocked.erase_traces())
     for suffix in ("", "-wal"):
         content = Path(stocked.location + suffix).read_bytes()
         assert wrapped not in content
@@ -236,6 +237,7 @@ def test_what_was_interrupted_goes_on(
     assert_all_opens(stocked, NEW, clock)
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.parametrize(
     "forge",
     [

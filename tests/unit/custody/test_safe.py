@@ -82,6 +82,7 @@ def test_a_wrong_root_is_refused_at_start_and_nothing_is_touched(tmp_path: Path)
     assert digest_of(tmp_path) == before
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.parametrize(
     "edit",
     [

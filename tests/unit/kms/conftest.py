@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hyok.storage.schema import Side
+from tests.storages import copy_storage
 from tests.unit.kms.running import RunningKms, running_kms
 
 
@@ -22,6 +23,6 @@ def storage_with_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kms(tmp_path: Path, storage_with_store: Path) -> Iterator[RunningKms]:
     """A KMS service with one connected external key store."""
     directory = tmp_path / "kms"
-    shutil.copytree(storage_with_store, directory)
+    copy_storage(storage_with_store / "kms.db", directory / "kms.db", Side.KMS)
     with running_kms(directory) as running:
         yield running

@@ -37,6 +37,7 @@ from hyok.secret import Secret
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer
+from tests.storages import storage_url
 from tests.unit.kms.modelled import assert_conforms, assert_known
 
 ACCOUNT = "123456789012"
@@ -150,7 +151,7 @@ class RunningKms:
         attributes: GivenAttributes | None = None,
     ) -> None:
         self._runner = runner
-        self.storage = open_storage(f"sqlite:///{directory / 'kms.db'}", Side.KMS)
+        self.storage = open_storage(storage_url(directory / "kms.db", Side.KMS), Side.KMS)
         safe = open_safe(self.storage, ROOT)
         clock = SystemClock()
         self.schedule_clock = AdjustableClock(clock)

@@ -28,6 +28,7 @@ from hyok.storage.changes import ChangeKind, changes_since
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.errors import StorageError
 from hyok.storage.schema import Side, backing_keys
+from tests.storages import storage_url
 from tests.unit.kms.examples import EXTERNAL_KEY, ORDINARY_KEY
 from tests.unit.kms.running import ACCOUNT, REGION
 
@@ -38,7 +39,7 @@ ALIAS = Alias(ACCOUNT, REGION, "alias/a", alias_arn(ACCOUNT, REGION, "alias/a"),
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    opened = open_storage(f"sqlite:///{tmp_path / 'kms.db'}", Side.KMS)
+    opened = open_storage(storage_url(tmp_path / "kms.db", Side.KMS), Side.KMS)
     with opened.transaction() as connection:
         insert_key(connection, KEY, BACKING_KEY)
         insert_alias(connection, ALIAS)
@@ -92,6 +93,7 @@ def test_a_key_whose_deletion_was_cancelled_meanwhile_keeps_its_material(storage
     assert loaded(storage) == StoredKeys((KEY,), (BACKING_KEY,), (ALIAS,))
 
 
+@pytest.mark.sqlite_files
 def test_deleted_material_is_nowhere_in_the_database_file(storage: Storage, tmp_path: Path) -> None:
     def checkpointed() -> bytes:
         with storage.transaction() as connection:
@@ -166,6 +168,7 @@ def test_a_key_that_another_process_rotated_is_not_rotated_to_the_same_number(st
         update_key(connection, replace(KEY, description="new"), was=KEY, at=7.0)
 
 
+@pytest.mark.sqlite_files
 def test_keys_of_a_storage_from_before_rotation_are_read(tmp_path: Path) -> None:
     file = tmp_path / "old.db"
     opened = open_storage(f"sqlite:///{file}", Side.KMS)

@@ -98,6 +98,7 @@ def test_the_schedule_goes_on_after_a_storage_that_failed(
     assert kms.call("ListKeys", {})["Keys"] == []
 
 
+@pytest.mark.sqlite_files
 def test_a_deleted_key_s_material_is_in_no_file(tmp_path: Path) -> None:
     with running_kms(tmp_path) as kms:
         arn = kms.create_key()

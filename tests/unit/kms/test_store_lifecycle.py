@@ -20,6 +20,7 @@ from hyok.storage.engine import open_storage
 from hyok.storage.errors import StorageError
 from hyok.storage.schema import Side
 from hyok.transport.tls import client_context
+from tests.storages import storage_url
 from tests.unit.kms.running import ROOT, a_call
 from tests.unit.kms.test_custom_key_stores import OTHER, STORE, VPC_STORE
 
@@ -52,7 +53,7 @@ class Stage:
 
     def __init__(self, directory: Path, runner: asyncio.Runner) -> None:
         self._runner = runner
-        self.storage = open_storage(f"sqlite:///{directory / 'kms.db'}", Side.KMS)
+        self.storage = open_storage(storage_url(directory / "kms.db", Side.KMS), Side.KMS)
         self.repository = FailingRepository(self.storage, open_safe(self.storage, ROOT), SystemClock())
         self.with_keys: set[str] = set()
         self.restart()

@@ -19,13 +19,14 @@ from hyok.storage.changes import ChangeKind, changes_since
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.errors import StorageError
 from hyok.storage.schema import Side, custom_key_stores
+from tests.storages import storage_url
 from tests.unit.kms.running import ROOT
 from tests.unit.kms.test_custom_key_stores import OTHER, SECRET, STORE, VPC_STORE
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    storage = open_storage(f"sqlite:///{tmp_path / 'kms.db'}", Side.KMS)
+    storage = open_storage(storage_url(tmp_path / "kms.db", Side.KMS), Side.KMS)
     yield storage
     storage.close()
 
@@ -69,6 +70,7 @@ def test_a_store_is_not_added_twice(repository: CustomKeyStoreRepository) -> Non
         asyncio.run(repository.add(STORE))
 
 
+@pytest.mark.sqlite_files
 def test_the_secret_is_stored_sealed(repository: CustomKeyStoreRepository, tmp_path: Path) -> None:
     asyncio.run(repository.add(STORE))
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())

@@ -15,6 +15,7 @@ from hyok.kms.stored_principals import StoredPrincipals
 from hyok.storage.changes import changes_since
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.schema import Side, principals
+from tests.storages import storage_url
 from tests.unit.kms.running import ACCOUNT, ROOT
 from tests.unit.storage.fixtures import SetClock
 
@@ -23,7 +24,7 @@ ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    opened = open_storage(f"sqlite:///{tmp_path / 'kms.db'}", Side.KMS)
+    opened = open_storage(storage_url(tmp_path / "kms.db", Side.KMS), Side.KMS)
     yield opened
     opened.close()
 

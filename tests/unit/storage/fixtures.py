@@ -12,6 +12,7 @@ from hyok.custody.safe import Safe, open_safe
 from hyok.secret import Secret
 from hyok.storage.engine import Storage, open_storage
 from hyok.storage.schema import Side
+from tests.storages import storage_url
 
 
 class SetClock:
@@ -32,7 +33,7 @@ def clock() -> SetClock:
 
 @pytest.fixture
 def holder_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/holder.db"
+    return storage_url(tmp_path / "holder.db", Side.HOLDER)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ class KeyDisposal:
             _log.warning("key %s was destroyed for good, as scheduled", key_id)
         self._leaves_traces = bool(destroyed) or self._leaves_traces
         if self._leaves_traces:
-            self._leaves_traces = not await self._storage.empty_log()
+            self._leaves_traces = not await self._storage.erase_traces()
         return destroyed
 
     def _destroy(self, connection: Connection, now: float) -> Sequence[str]:

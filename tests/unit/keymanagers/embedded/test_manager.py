@@ -305,6 +305,7 @@ def test_an_edited_row_is_noticed_by_a_running_manager_too(
     assert failure_of(call) is KeyManagerFailure.UNAVAILABLE
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.parametrize(
     "edit",
     [
@@ -331,6 +332,7 @@ def test_a_row_with_words_hyok_never_writes_is_reported_and_refused_and_no_other
     assert "table embedded_keys, row 'a', was altered" in caplog.text
 
 
+@pytest.mark.sqlite_files
 @pytest.mark.parametrize("value", ["zeroblob(70000)", "'text'", "zeroblob(3)", "zeroblob(61)"])
 def test_material_that_hyok_never_writes_makes_one_key_unavailable(
     holder_storage: Storage, safe: Safe, administrator: EmbeddedKeyAdministrator, value: str
@@ -344,6 +346,7 @@ def test_material_that_hyok_never_writes_makes_one_key_unavailable(
     assert decrypt(manager, *encrypt(manager, "b", b"x")) == b"x"
 
 
+@pytest.mark.sqlite_files
 def test_no_key_material_lies_in_the_files(
     holder_url: str, holder_storage: Storage, administrator: EmbeddedKeyAdministrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

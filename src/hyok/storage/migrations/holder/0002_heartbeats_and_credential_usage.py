@@ -11,7 +11,8 @@ down_revision = "holder_0001"
 
 def upgrade() -> None:
     op.add_column("credentials", sa.Column("last_used_at", sa.Double(), nullable=True))
-    op.add_column("credentials", sa.Column("use_count", sa.Integer(), server_default="0", nullable=False))
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("credentials", sa.Column("use_count", count, server_default="0", nullable=False))
     op.create_table(
         "proxy_heartbeats",
         sa.Column("instance", sa.Text(), nullable=False),

@@ -1,0 +1,3 @@
+"""The same tests, on PostgreSQL."""
+
+from tests.unit.kms.operations.test_tags import *  # noqa: F403
