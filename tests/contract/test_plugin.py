@@ -38,7 +38,7 @@ def run(package: Path, *command: str | Path, directory: Path) -> subprocess.Comp
 def test_the_example_keeps_the_contract(package: Path) -> None:
     tested = run(package, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ".", directory=package)
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert re.search(r"1[5-9] passed", tested.stdout), tested.stdout
+    assert re.search(r"2\d passed", tested.stdout), tested.stdout
 
 
 def test_hyok_uses_a_key_manager_that_another_package_brings(package: Path, tmp_path: Path) -> None:

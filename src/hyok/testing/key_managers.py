@@ -18,9 +18,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
+from uuid import uuid4
 
 from hyok.clock import Deadline, deadline_in
+from hyok.errors import NotDoneError
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import (
     HealthStatus,
@@ -199,6 +202,66 @@ class KeyManagerContract:
 
         self._run(check)
 
+    # What its administrator promises, where there is one.
+
+    def test_a_new_key_is_shown_and_listed_as_it_was_asked_for(self) -> None:
+        """Enabled, with one version, for both usages; an id that is taken is refused and changes nothing."""
+
+        def check(administrator: KeyAdministrator, key_id: str) -> None:
+            made = administrator.create_key(key_id, frozenset(KeyUsage))
+            assert (made.key_id, made.usages, made.is_enabled) == (key_id, frozenset(KeyUsage), True)
+            assert made.version_count == 1
+            _not_done(lambda: administrator.create_key(key_id, frozenset(KeyUsage)))
+            shown = administrator.show_key(key_id)
+            assert shown._replace(created_at=0) == made._replace(created_at=0)
+            listed = administrator.list_keys()
+            assert [each.key_id for each in listed] == sorted(each.key_id for each in listed)
+            assert key_id in [each.key_id for each in listed]
+
+        self._administer(check)
+
+    def test_a_rotated_key_has_one_more_version(self) -> None:
+        """With a higher number than any before."""
+
+        def check(administrator: KeyAdministrator, key_id: str) -> None:
+            before = administrator.create_key(key_id, frozenset(KeyUsage))
+            after = administrator.rotate_key(key_id)
+            assert after.active_version > before.active_version
+            assert after.version_count == before.version_count + 1
+            assert administrator.show_key(key_id).active_version == after.active_version
+
+        self._administer(check)
+
+    def test_disabling_and_enabling_may_be_done_twice(self) -> None:
+        """What is so already stays so; versions are none the fewer."""
+
+        def check(administrator: KeyAdministrator, key_id: str) -> None:
+            made = administrator.create_key(key_id, frozenset(KeyUsage))
+            for change, is_enabled in ((administrator.disable_key, False), (administrator.enable_key, True)):
+                for _ in range(2):
+                    changed = change(key_id)
+                    assert changed.is_enabled is is_enabled
+                    assert changed.version_count == made.version_count
+                assert administrator.show_key(key_id).is_enabled is is_enabled
+
+        self._administer(check)
+
+    def test_a_key_that_is_not_there_cannot_be_changed(self) -> None:
+        """And is not made by that."""
+
+        def check(administrator: KeyAdministrator, key_id: str) -> None:
+            changes = (
+                administrator.show_key,
+                administrator.rotate_key,
+                administrator.disable_key,
+                administrator.enable_key,
+            )
+            for change in changes:
+                _not_done(partial(change, key_id))
+            assert key_id not in [each.key_id for each in administrator.list_keys()]
+
+        self._administer(check)
+
     # How it behaves.
 
     def test_a_hundred_calls_at_once_are_each_answered_rightly(self) -> None:
@@ -278,6 +341,15 @@ class KeyManagerContract:
 
         self._run(check)
 
+    def _administer(self, check: Callable[[KeyAdministrator, str], None]) -> None:
+        """Run a check of an administrator with a name that no key has, in a thread as commands do."""
+
+        async def run(subject: Subject) -> None:
+            if subject.administrator is not None:
+                await asyncio.to_thread(check, subject.administrator, f"made-{uuid4().hex}")
+
+        self._run(run)
+
     def _run(self, check: Callable[[Subject], Awaitable[None]]) -> None:
         async def run() -> None:
             async with self.subject() as subject:
@@ -312,6 +384,14 @@ async def _administer(subject: Subject, change: Callable[[KeyAdministrator], obj
     await asyncio.to_thread(change, subject.administrator)
     if subject.refresh is not None:
         await subject.refresh()
+
+
+def _not_done(change: Callable[[], object]) -> None:
+    try:
+        change()
+    except NotDoneError:
+        return
+    raise AssertionError("the change was made; NotDoneError was due")
 
 
 async def _as_coroutine(call: Awaitable[T]) -> T:
