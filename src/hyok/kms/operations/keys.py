@@ -17,6 +17,7 @@ from hyok.kms.last_usage import LastUsages
 from hyok.kms.operation import Input, Operation, Output
 from hyok.kms.values import KeyState, KmsKey
 
+_SELF: Final = "SELF"
 _DEFAULT_LIMIT: Final = 100
 _LEAST_WINDOW_DAYS: Final = 7
 _MOST_WINDOW_DAYS: Final = 30
@@ -77,9 +78,12 @@ class KeyOperations:
         }
 
     async def list(self, call: Call, request: Input) -> Output:
-        """ListKeys."""
+        """ListKeys: the account's own, as there is no Resource Access Manager to share others through."""
         limit: int = request.get("Limit", _DEFAULT_LIMIT)
         keys, page = self._keys.page(call, limit=limit, marker=request.get("Marker"))
+        owners: list[str] = request.get("ResourceOwners") or [_SELF]
+        if _SELF not in owners:
+            return {"Keys": [], "Truncated": False}
         return {"Keys": [{"KeyId": key.key_id, "KeyArn": key.arn} for key in keys], **page.output()}
 
     async def enable(self, call: Call, request: Input) -> None:
