@@ -12,6 +12,7 @@ import click
 from benchmarks import (
     audit,
     data_keys,
+    features,
     fixed_rate,
     many_keys,
     new_connections,
@@ -195,6 +196,14 @@ def _show_many_keys(*, quick: bool) -> dict[str, Any]:
     return {"few": found.few._asdict(), "many": found.many._asdict(), "ratio": found.ratio}
 
 
+def _show_features(*, quick: bool) -> dict[str, Any]:
+    found = features.measure(rounds=6 if quick else 20)
+    click.echo("\nwhat features cost: Encrypt in the pipeline alone, without sockets and TLS; CPU µs")
+    for name, microseconds in found.items():
+        click.echo(f"  {name:62}{microseconds:7.2f}{microseconds - found[features.USUAL]:+8.2f}")
+    return found
+
+
 BENCHMARKS = {
     "proxy-encrypt": _show_proxy_encrypt,
     "data-keys": _show_data_keys,
@@ -206,6 +215,7 @@ BENCHMARKS = {
     "fixed-rate": _show_fixed_rate,
     "new-connections": _show_new_connections,
     "many-keys": _show_many_keys,
+    "features": _show_features,
 }
 
 
