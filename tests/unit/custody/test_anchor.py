@@ -151,6 +151,17 @@ def test_an_altered_anchor_is_refused(installation: Installation, alter: object,
         pass
 
 
+def test_its_files_belong_to_whom_their_directory_does(tmp_path: Path) -> None:
+    directory = tmp_path / "anchor"
+    directory.mkdir()
+    if os.geteuid() == 0:  # else all is one user's anyway
+        os.chown(directory, 12345, 12345)
+    anchor = Anchor(directory / "holder", Safe("store", [Secret(bytes(32))]))
+    anchor.reset(1)
+    anchor.advance(2)
+    assert {path.stat().st_uid for path in directory.iterdir()} == {directory.stat().st_uid}
+
+
 def _advance(path: Path, first: int) -> None:
     anchor = Anchor(path, Safe("store", [Secret(bytes(32))]))
     for position in range(first, 100, 4):
