@@ -6,7 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from hyok.cli.options import OutputFormat
-from hyok.cli.output import format_time, print_document, print_facts
+from hyok.cli.output import format_time, print_document, print_facts, say
+from hyok.errors import NotDoneError
 
 if TYPE_CHECKING:
     from hyok.administration.external_keys import ExternalKey
@@ -22,12 +23,14 @@ class KeyListing(NamedTuple):
     managed: ManagedKey | None
     """None if a key store offers a key that its manager does not show."""
     offered: tuple[ExternalKey, ...]
+    was_asked: bool = True
+    """Whether the key manager could be asked."""
 
     @property
     def state(self) -> str:
         """The key's state in a word."""
         if self.managed is None:
-            return "missing"
+            return "missing" if self.was_asked else "unknown"
         if self.managed.deletion_at is not None:
             return "pending deletion"
         return "enabled" if self.managed.is_enabled else "disabled"
@@ -74,7 +77,8 @@ def list_key_listings(
 ) -> tuple[KeyListing, ...]:
     """Return the keys of all key managers, or of one; with `keystore` only those that it offers.
 
-    NotDoneError if there is no such key store.
+    Of a manager that cannot be reached, which is said, those that key stores offer. NotDoneError if there is no such
+    key store, or the one manager that is wanted cannot be reached.
     """
     from hyok.administration.external_keys import list_external_keys
     from hyok.administration.keys import list_keys
@@ -86,13 +90,26 @@ def list_key_listings(
     for external in list_external_keys(holder.storage):
         for place in external.places:
             offered[place].append(external)
-    managed = {
-        (manager, key.key_id): key
-        for manager, administrator in holder.key_administrators.items()
-        for key in list_keys(administrator)
-    }
+    managed: dict[tuple[str, str], ManagedKey] = {}
+    away = set()
+    for manager, administrator in holder.key_administrators.items():
+        if key_manager not in (None, manager):
+            continue
+        try:
+            managed |= {(manager, key.key_id): key for key in list_keys(administrator)}
+        except NotDoneError as error:
+            if key_manager is not None:
+                raise
+            say(f"Key manager {manager}: {error}.")
+            away.add(manager)
     listings = [
-        KeyListing(key_id, manager, managed.get((manager, key_id)), tuple(offered.get((manager, key_id), ())))
+        KeyListing(
+            key_id,
+            manager,
+            managed.get((manager, key_id)),
+            tuple(offered.get((manager, key_id), ())),
+            was_asked=manager not in away,
+        )
         for manager, key_id in sorted(managed.keys() | offered.keys())
     ]
     return tuple(

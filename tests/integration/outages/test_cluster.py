@@ -133,3 +133,19 @@ def test_a_key_that_the_others_do_not_get_is_neither_rotated_nor_offered(proxy: 
     assert "key new is made in hsm-a, but not in hsm-b" in made.stderr
     listed = proxy.hyok("key", "list", "--keystore", "main")["keys"]
     assert "new" not in json.dumps(listed)
+
+
+def test_keys_are_listed_while_a_key_manager_is_out(proxy: RunningProxy, hsm: SoftHsm) -> None:
+    place, away = hsm.directory_of("north"), hsm.tokens.parent / "a-is-away"
+    place.rename(away)
+    try:
+        command = [str(HYOK), "key", "list", "--output", "json", "--config", str(proxy.directory / "hyok.toml")]
+        listed = subprocess.run(command, capture_output=True, text=True)
+        assert listed.returncode == 0, listed.stderr
+        assert "Key manager hsm-a: the keys cannot be listed" in listed.stderr
+        states = {key["key_manager"]: key["state"] for key in json.loads(listed.stdout)["keys"] if key["key_id"] == KEY}
+        assert states == {"hsm-b": "enabled", "hsms": "enabled"}
+        one = subprocess.run([*command, "--key-manager", "hsm-a"], capture_output=True, text=True)
+        assert one.returncode == 1
+    finally:
+        away.rename(place)
