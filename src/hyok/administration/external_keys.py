@@ -16,7 +16,7 @@ from hyok.errors import NotDoneError
 from hyok.proxy.ciphertext_metadata import FIRST_COPY, MAX_COPY
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
-from hyok.storage.schema import external_key_copies, external_keys, first_use_bindings, proxy_policies
+from hyok.storage.schema import decrypt_callers, external_key_copies, external_keys, first_use_bindings, proxy_policies
 from hyok.xks.uri import is_external_key_id
 
 
@@ -164,7 +164,7 @@ def remove_external_key(storage: Storage, clock: Clock, *, key_store: str, exter
             table: connection.execute(
                 delete(table).where(table.c.key_store == key_store, table.c.external_key_id == external_key_id)
             ).rowcount
-            for table in (external_key_copies, first_use_bindings, proxy_policies, external_keys)
+            for table in (external_key_copies, first_use_bindings, proxy_policies, decrypt_callers, external_keys)
         }
         if deleted[proxy_policies]:
             record_change(connection, ChangeKind.POLICY, key_store, at=clock.now())

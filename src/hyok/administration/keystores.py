@@ -16,6 +16,8 @@ from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
 from hyok.storage.schema import (
     credentials,
+    decrypt_baselines,
+    decrypt_callers,
     external_key_copies,
     external_keys,
     first_use_bindings,
@@ -131,7 +133,7 @@ def delete_key_store(storage: Storage, clock: Clock, name: str, *, with_keys: bo
                 f"key store {name} still offers external keys ({count}), which AWS KMS could no longer use; remove "
                 "them first, or say that the key store goes with its keys"
             )
-        for table in (external_key_copies, first_use_bindings, proxy_policies):
+        for table in (external_key_copies, first_use_bindings, proxy_policies, decrypt_baselines, decrypt_callers):
             connection.execute(delete(table).where(table.c.key_store == name))
         connection.execute(delete(external_keys).where(of_store))
         connection.execute(delete(credentials).where(credentials.c.key_store == name))

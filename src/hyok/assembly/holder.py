@@ -92,6 +92,8 @@ class HolderState(NamedTuple):
     """By key manager, how much one version has given out of what it may encrypt."""
     authorization: AuthorizationSettings = AuthorizationSettings()
     """Who decides on the use of keys besides the policies."""
+    workers: int = 1
+    """How many processes share what is counted."""
 
 
 def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int = 1) -> HolderState:
@@ -118,7 +120,7 @@ def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int 
     )
     upkeep = tuple(each.upkeep for each in opened.values() if each.upkeep is not None)
     shares = {name: each.encryption_share for name, each in opened.items() if each.encryption_share is not None}
-    return HolderState(key_stores, managers, freezes.freezes, follower, upkeep, shares, settings.authorization)
+    return HolderState(key_stores, managers, freezes.freezes, follower, upkeep, shares, settings.authorization, workers)
 
 
 def _forget_material(opened: Mapping[str, OpenKeyManager]) -> None:

@@ -66,7 +66,7 @@ async def run_proxy_service(
         stale_after_seconds=follower.stale_after_seconds,
     )
     follower.on_applied = fleet.acknowledge
-    authorization = open_authorization(state.authorization, holder.storage, holder.clock)
+    authorization, watch = open_authorization(state.authorization, holder.storage, holder.clock, workers=state.workers)
 
     def is_stale() -> bool:
         return follower.is_stale() or fleet.is_lost()
@@ -103,11 +103,14 @@ async def run_proxy_service(
             health.keep_fresh(),
             usage.keep_flushing(),
             fleet.keep_beating(),
+            *(() if watch is None else (watch.keep_flushing(),)),
             *(upkeep() for upkeep in state.upkeep),
         ):
             yield Proxy(service, reporter)
     finally:
         await usage.flush()
+        if watch is not None:
+            await watch.flush()
         await fleet.leave()
         log.close()
         await authorization.aclose()

@@ -16,6 +16,7 @@ from hyok.cli.options import (
     yes_option,
 )
 from hyok.cli.output import confirm, format_time, print_document, print_table, say
+from hyok.cli.policy_callers import allow_caller, callers
 from hyok.cli.policy_expectations import test
 from hyok.cli.policy_explain import explain
 from hyok.cli.policy_files import check, file_argument, read_file
@@ -123,7 +124,7 @@ def remove(keystore: str, key_id: str, name: str, shadow: bool, yes: bool) -> No
     say(f"Policy {name} of {where} is removed.")
 
 
-for command in (check, test, explain, replay):
+for command in (check, test, explain, replay, callers, allow_caller):
     policy.add_command(command)
 
 

@@ -63,6 +63,9 @@ KmipKeyName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,128}\Z")]
 OperatorKey = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}\+[A-Za-z0-9+/]{43}=\Z")]
 
 
+WatchRule = Literal["off", "flag", "block"]
+_WATCH_RULE = '"off", "flag" or "block"'
+DayOfWeek = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 AccountIds = Annotated[tuple[AccountId, ...], About("", "", "a list of account numbers of 12 digits")]
 OrganizationId = Annotated[str, msgspec.Meta(pattern=r"^o-[a-z0-9]{1,32}\Z"), About("", "", "o- and letters or digits")]
 AuthorizerUrl = Annotated[
@@ -906,6 +909,51 @@ class AuthorizerSettings(Settings, frozen=True, kw_only=True):
     token: Annotated[SecretReference | None, About("A bearer token for it.", '"file:/run/secrets/opa-token"')] = None
 
 
+class DecryptSettings(Settings, frozen=True, kw_only=True):
+    """What is watched for in decryptions; each rule is off, flags a request in its record, or refuses it."""
+
+    unusual_rate: Annotated[
+        WatchRule,
+        About(
+            "A principal that decrypts more in a minute than both `rate_floor` and `rate_factor` times its own usual.",
+            '"flag"',
+            _WATCH_RULE,
+        ),
+    ] = "off"
+    rate_factor: Annotated[
+        float,
+        msgspec.Meta(ge=1.5, le=1000),
+        About("How many times its usual.", "10.0", "a number from 1.5 to 1000"),
+    ] = 10.0
+    rate_floor: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=1_000_000),
+        About("Decryptions in a minute that are never unusual.", "600", "a whole number from 1 to 1000000"),
+    ] = 600
+    new_caller: Annotated[
+        WatchRule,
+        About(
+            "An account or a service for which a key decrypts for the first time; what is refused is not learnt: see "
+            "`hyok policy callers`.",
+            '"flag"',
+            _WATCH_RULE,
+        ),
+    ] = "off"
+    outside_hours: Annotated[
+        WatchRule, About("A decryption on another day or at another hour than these.", '"flag"', _WATCH_RULE)
+    ] = "off"
+    hours: Annotated[
+        str,
+        msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z"),
+        About("From when until when, in UTC.", '"07:00-19:30"', "HH:MM-HH:MM"),
+    ] = "00:00-24:00"
+    days: Annotated[
+        tuple[DayOfWeek, ...],
+        msgspec.Meta(min_length=1),
+        About("On which days, in UTC.", '["Mon", "Tue", "Wed", "Thu", "Fri"]', "a list of Mon to Sun"),
+    ] = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
 class AuthorizationSettings(Settings, frozen=True, kw_only=True):
     """Who may use the keys, besides the policies that `hyok policy` sets."""
 
@@ -917,6 +965,7 @@ class AuthorizationSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = {}
     authorizer: AuthorizerSettings | None = None
+    decrypts: DecryptSettings | None = None
 
 
 class FileSettings(Settings, frozen=True, kw_only=True):

@@ -45,6 +45,7 @@ def render_metrics(collection: Collection, surroundings: Surroundings) -> bytes:
         *_histogram_lines(names.REQUEST_DURATION, collection.counts),
         *_stage_lines(collection.counts),
         *_counter_lines(names.AUTHENTICATION_FAILURES, collection.counts.authentication_failures().items()),
+        *_counter_lines(names.FLAGGED_REQUESTS, collection.counts.flagged().items()),
         *_state_lines(collection.states(), surroundings.now),
         *_gauge_lines(names.CERTIFICATE_EXPIRY, {(): surroundings.certificate_expires_at - surroundings.now}),
         *_sink_lines(surroundings),

@@ -70,6 +70,12 @@ AUTHENTICATION_FAILURES: Final = Metric(
     "Requests refused because nothing proved who sent them, by the reason.",
     ("key_store", "reason"),
 )
+FLAGGED_REQUESTS: Final = Metric(
+    "hyok_proxy_flagged_requests_total",
+    Kind.COUNTER,
+    "Requests that secondary authorization found remarkable, by the flag that stands in their audit records.",
+    ("key_store", "flag"),
+)
 CERTIFICATE_EXPIRY: Final = Metric(
     "hyok_proxy_certificate_expires_in_seconds",
     Kind.GAUGE,
@@ -143,6 +149,7 @@ ALL: Final = (
     STAGE_DURATION,
     REQUESTS_IN_FLIGHT,
     AUTHENTICATION_FAILURES,
+    FLAGGED_REQUESTS,
     CERTIFICATE_EXPIRY,
     CREDENTIAL_AGE,
     KEY_MANAGER_STATE,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import add
 from typing import Final
 
 from hyok.metrics import names
-from hyok.metrics.report import Counts, FailureCount, RequestCount
+from hyok.metrics.report import Counts, FailureCount, FlagCount, RequestCount
 
 _BOUNDS_US: Final = tuple(bound * 1000 for bound in names.DURATION_BUCKETS_MS)
 
@@ -50,11 +50,12 @@ class StageTimes:
 class MetricsRegistry:
     """The counts of one process, or the sum of those of many."""
 
-    __slots__ = ("_authentication_failures", "_requests", "requests_in_flight", "stages")
+    __slots__ = ("_authentication_failures", "_flagged", "_requests", "requests_in_flight", "stages")
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, str, str], RequestSeries] = {}
         self._authentication_failures: Counter[tuple[str, str]] = Counter()
+        self._flagged: Counter[tuple[str, str]] = Counter()
         self.requests_in_flight = 0
         """How many wait for a key manager now."""
         self.stages = StageTimes()
@@ -73,6 +74,11 @@ class MetricsRegistry:
         """Count one request that was not authentic; `reason` is of a bounded set."""
         self._authentication_failures[key_store, reason] += 1
 
+    def count_flags(self, *, key_store: str, flags: Iterable[str]) -> None:
+        """Count the flags of one request, which are of a bounded set."""
+        for flag in flags:
+            self._flagged[key_store, flag] += 1
+
     def requests(self) -> Mapping[tuple[str, str, str], RequestSeries]:
         """Return the series by key store, operation and error."""
         return dict(self._requests)
@@ -81,15 +87,21 @@ class MetricsRegistry:
         """Return how many requests were not authentic, by key store and reason."""
         return dict(self._authentication_failures)
 
+    def flagged(self) -> Mapping[tuple[str, str], int]:
+        """Return how many requests were flagged, by key store and flag."""
+        return dict(self._flagged)
+
     def take(self) -> Counts:
         """Return what was counted since the last call, and begin anew at zero."""
         requests, self._requests = self._requests, {}
         stages, self.stages = self.stages, StageTimes()
         failures, self._authentication_failures = self._authentication_failures, Counter()
+        flagged, self._flagged = self._flagged, Counter()
         return Counts(
             tuple(RequestCount(*labels, tuple(series.buckets), series.sum_us) for labels, series in requests.items()),
             tuple(FailureCount(*labels, count) for labels, count in failures.items()),
             stages.as_tuple(),
+            tuple(FlagCount(*labels, count) for labels, count in flagged.items()),
         )
 
     def add(self, counts: Counts) -> None:
@@ -100,5 +112,7 @@ class MetricsRegistry:
             series.sum_us += each.sum_us
         for failure in counts.authentication_failures:
             self._authentication_failures[failure.key_store, failure.reason] += failure.count
+        for each_flag in counts.flagged:
+            self._flagged[each_flag.key_store, each_flag.flag] += each_flag.count
         for stage, seconds in zip(names.STAGES, counts.stage_seconds, strict=True):
             setattr(self.stages, stage, getattr(self.stages, stage) + seconds)

@@ -26,6 +26,14 @@ class FailureCount(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
+class FlagCount(msgspec.Struct, frozen=True, array_like=True):
+    """Requests to one key store that had a flag."""
+
+    key_store: str
+    flag: str
+    count: int
+
+
 class Counts(msgspec.Struct, frozen=True):
     """What was counted since the last report."""
 
@@ -33,6 +41,7 @@ class Counts(msgspec.Struct, frozen=True):
     authentication_failures: tuple[FailureCount, ...] = ()
     stage_seconds: tuple[float, ...] = (0.0,) * len(STAGES)
     """In the order of `names.STAGES`."""
+    flagged: tuple[FlagCount, ...] = ()
 
 
 class MemberState(msgspec.Struct, frozen=True, array_like=True):

@@ -245,6 +245,8 @@ class ProxyService:
         self._metrics.count_request(
             key_store=record.key_store, operation=record.operation, error=record.error, duration_us=duration_us
         )
+        if record.flags:
+            self._metrics.count_flags(key_store=record.key_store, flags=record.flags)
         if record.authentication_failure:
             self._metrics.count_authentication_failure(key_store=record.key_store, reason=record.authentication_failure)
 

@@ -44,7 +44,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0008", Side.KMS: "kms_0003"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0009", Side.KMS: "kms_0003"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _COUNT: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -191,6 +191,26 @@ first_use_bindings: Final = Table(
     ),
 )
 """The external keys that one KMS key may use: the first that did, null until then."""
+
+decrypt_baselines: Final = Table(
+    "decrypt_baselines",
+    holder,
+    Column("key_store", Text, primary_key=True),
+    Column("principal", Text, primary_key=True),
+    Column("per_minute", Double, nullable=False),
+    Column("minutes", Integer, nullable=False),
+)
+"""What each principal uses to decrypt in a minute, and how many minutes that was learnt from."""
+
+decrypt_callers: Final = Table(
+    "decrypt_callers",
+    holder,
+    Column("key_store", Text, primary_key=True),
+    Column("external_key_id", Text, primary_key=True),
+    Column("caller", Text, primary_key=True),
+    Column("first_at", Double, nullable=False),
+)
+"""The accounts and services for which each external key has decrypted."""
 
 audit_keys: Final = Table(
     "audit_keys",

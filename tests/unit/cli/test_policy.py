@@ -201,3 +201,13 @@ def test_replay_reads_the_audit_trail(main: Hyok, tmp_path: Path) -> None:
     assert document["changes"][0]["principal"] == EVE[1]
     assert main("policy", "replay", "policy.json", "--directory", "trail", "--until", "2020-01-01").status == 0
     assert main("policy", "replay", "policy.json", "--directory", "trail", "--key", "payroll").status == 2
+
+
+def test_callers_of_a_key_are_allowed_and_listed(main: Hyok) -> None:
+    assert main("policy", "callers").err.startswith("None yet")
+    allowed = main("policy", "allow-caller", "111122223333", "--keystore", "main", "--key", "payroll")
+    assert allowed.err == "External key payroll may decrypt for 111122223333.\n"
+    assert main("policy", "allow-caller", "111122223333", "--keystore", "main", "--key", "payroll").status == 0
+    listed = json.loads(main("policy", "callers", "--keystore", "main", "--output", "json").out)["callers"]
+    assert listed == [{"key_store": "main", "external_key_id": "payroll", "caller": "111122223333"}]
+    assert main("policy", "allow-caller", "111122223333", "--keystore", "main", "--key", "nope").status == 1

@@ -14,6 +14,7 @@ from hyok.metrics.report import (
     CredentialBirth,
     EncryptionShare,
     FailureCount,
+    FlagCount,
     ManagerCalls,
     MemberState,
     ProcessReport,
@@ -208,7 +209,8 @@ def test_label_values_are_escaped() -> None:
 
 def test_every_metric_is_rendered_with_its_labels_and_no_other() -> None:
     collection = Collection()
-    counts = Counts(requests(fast=1).requests, (FailureCount("dev", "stale", 1),))
+    flagged = (FlagCount("dev", "first-use", 1),)
+    counts = Counts(requests(fast=1).requests, (FailureCount("dev", "stale", 1),), flagged=flagged)
     collection.take(1, ProcessReport(counts, STATE))
 
     rendered: dict[str, set[str]] = {}

@@ -12,6 +12,7 @@ from typing import Final
 
 from hyok.audit.event import RequestRecord
 from hyok.policy.decision import Decision, Outcome
+from hyok.proxy.authorization.decrypt_watch import DecryptWatch
 from hyok.proxy.authorization.facts import Extra, address_without_port
 from hyok.proxy.authorization.first_use import FIRST_USE, Binding, FirstUseBindings
 from hyok.proxy.authorization.http_authorizer import AUTHORIZER, Authorizer, AuthorizerError, Question
@@ -21,7 +22,11 @@ from hyok.transport.messages import HttpRequest
 from hyok.xks.codec import extra_metadata, raw_metadata
 from hyok.xks.errors import XksError, XksErrorName
 from hyok.xks.messages import RequestMetadata
+from hyok.xks.operations import XksOperation
 
+DECRYPT_WATCH: Final = "decrypt-watch"
+"""What records call the policy that decides where decryptions are watched."""
+_DECRYPT: Final = XksOperation.DECRYPT.value
 SHADOW_DENIAL: Final = "shadow-denial"
 """The flag of a request that policies in shadow mode would have refused."""
 SHADOW_ALLOWANCE: Final = "shadow-allowance"
@@ -31,12 +36,19 @@ SHADOW_ALLOWANCE: Final = "shadow-allowance"
 class Authorization:
     """Decides on each use of a key."""
 
-    __slots__ = ("_authorizer", "_bindings")
+    __slots__ = ("_authorizer", "_bindings", "_watch")
 
-    def __init__(self, *, bindings: FirstUseBindings | None = None, authorizer: Authorizer | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        bindings: FirstUseBindings | None = None,
+        authorizer: Authorizer | None = None,
+        watch: DecryptWatch | None = None,
+    ) -> None:
         """Without `bindings`, a key that is to be bound at its first use is refused until it is."""
         self._bindings = bindings
         self._authorizer = authorizer
+        self._watch = watch
 
     def decide(
         self,
@@ -60,6 +72,8 @@ class Authorization:
                 _check_binding(key.binding.kms_key_arn, metadata, record)
             else:
                 unbound = key.binding
+        if self._watch is not None and record.operation == _DECRYPT:
+            _look(self._watch, metadata, record, now=now)
         if unbound is None and self._authorizer is None:
             return None
         return self._wait(request, metadata, record, unbound=unbound, now=now)
@@ -121,6 +135,15 @@ def _check_binding(bound: str, metadata: RequestMetadata, record: RequestRecord)
     if bound != metadata.kms_key_arn:
         record.decision, record.policy, record.statement = Outcome.DENIED.value, FIRST_USE, bound
         raise _refuse(record, f"the external key is bound to {bound}, which used it first")
+
+
+def _look(watch: DecryptWatch, metadata: RequestMetadata, record: RequestRecord, *, now: float) -> None:
+    findings = watch.note(record.key_store, record.external_key_id, metadata.aws_principal_arn, now)
+    if findings.flags:
+        record.flags += findings.flags
+    if findings.blocked_by:
+        record.decision, record.policy, record.statement = Outcome.DENIED.value, DECRYPT_WATCH, findings.blocked_by
+        raise _refuse(record, f"refused by the watch over decryptions: {findings.blocked_by}")
 
 
 async def _ask(
