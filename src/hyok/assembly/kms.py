@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from hyok.assembly.events import recorded_events
 from hyok.assembly.holder import in_turn
 from hyok.assembly.material import optional_key_pair, pem, socket_address, warn_of
-from hyok.assembly.running import background, serve_until_stopped
+from hyok.assembly.running import background, loading, serve_until_stopped
 from hyok.assembly.sides import open_side
 from hyok.awsjson.service import load_service_model
 from hyok.clock import Clock, SystemClock
@@ -112,7 +112,8 @@ async def run_kms_service(
         with storage.reading() as connection:
             # Asked first: what changes while the rest is read is then applied once more, which does no harm.
             position = current_position(connection)
-        space = open_key_space(storage, safe, clock)
+        with loading():
+            space = open_key_space(storage, safe, clock)
         principals = StoredPrincipals(storage, safe)
         follower = ChangeFollower(
             storage,

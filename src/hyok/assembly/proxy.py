@@ -14,7 +14,7 @@ from hyok.assembly.audit import open_service_log
 from hyok.assembly.authorization import open_authorization
 from hyok.assembly.holder import Holder, HolderState, inherit_holder, load_holder_state
 from hyok.assembly.material import key_pair, pem, socket_address
-from hyok.assembly.running import background
+from hyok.assembly.running import background, loading
 from hyok.config.configuration import Configuration
 from hyok.config.references import SecretReference
 from hyok.config.settings import AuditSettings, ProxySettings
@@ -172,7 +172,8 @@ async def run_proxy_worker(configuration: Configuration, inheritance: Inheritanc
     if settings.tls_suites == "strict":
         refuse_other_suites(tls.setup.context)
     with inherit_holder(configuration, inheritance.safe_key) as holder:
-        state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
+        with loading():
+            state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
         audit, instance = configuration.audit, inheritance.instance
         async with run_proxy_service(holder, state, audit=audit, instance=instance) as proxy:
             addresses, limits = proxy_addresses(settings), proxy_limits(settings)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from hyok.transport.serving import Endpoint, serve
 
@@ -24,6 +25,21 @@ async def serve_until_stopped(endpoint: Endpoint) -> None:
         _log.info("%s serves on %s", endpoint.name, running.address(endpoint.name))
         await stopped.wait()
         _log.info("%s stops: it answers what has come, then closes", endpoint.name)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Load what stays in memory. No garbage collection goes through it from then on.
+
+    One that went through a million keys would hold up all requests for as long as AWS KMS waits for one.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @asynccontextmanager
