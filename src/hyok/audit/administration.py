@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from hyok.audit.abandoned import finish_abandoned
 from hyok.audit.errors import AuditLogError, BrokenLogError
 from hyok.audit.keeper import close_finished, prepare_next, publish
 from hyok.audit.layout import ADMINISTRATION
@@ -62,7 +63,9 @@ def _append(directory: Path, signer: Signer, line: bytes, now: Callable[[], floa
     place = trail.place(ADMINISTRATION)
     descriptor = lock_log(place)
     try:
-        writer = open_writer(place, recover_log(place, signer.key), rotation=rotation, now=now)
+        recovered = recover_log(place, signer.key)
+        finish_abandoned(place, recovered.segment, signer)
+        writer = open_writer(place, recovered, rotation=rotation, now=now)
         try:
             if writer.segment.end >= writer.rolls_at:
                 prepare_next(writer, len(line) + 1)

@@ -106,7 +106,7 @@ class Keeper:
         self._is_called = True
         self._keep()
         if self._writer.next_segment is not None:  # not needed any more
-            self._writer.next_segment.close()
+            self._writer.next_segment.discard()
         self._attempt("close the segment", self._writer.segment.finish)
 
     def _keep(self) -> float | None:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
+from hyok.audit.abandoned import finish_abandoned
 from hyok.audit.errors import AuditLogError, BrokenLogError
 from hyok.audit.layout import LogPlace
 from hyok.audit.log import AuditLog, LogRules
@@ -59,6 +60,7 @@ def _open_log(trail: Trail, name: str, signer: Signer, now: Callable[[], float],
         return None
     try:
         recovered = recover_log(place, signer.key)
+        finish_abandoned(place, recovered.segment, signer)
         writer = open_writer(place, recovered, rotation=rules.rotation, now=now)
         opening = _opening_record(trail, place, signer, recovered, now())
         writer.write([encode_structural(opening)])

@@ -163,6 +163,8 @@ class _LogCheck:
         """What the log must have been, by increasing size, and who says so."""
         self._lines_of_last = 0
         """How many the last segment that was read has."""
+        self._may_be_unsigned = False
+        """Whether the segment's writer may have had no time yet to sign its end."""
         self._known_missing = 0
         """How many fewer records than written the last segment that is wrong has, by the findings."""
         self.findings: list[Finding] = []
@@ -180,6 +182,8 @@ class _LogCheck:
             self._due.append((newest, "the newest checkpoint"))
         self._due.sort(key=lambda each: each[0].size)
         has_writer = _has_writer(place)
+        while len(numbers) > 1 and not place.segment_file(numbers[-1]).stat().st_size:
+            del numbers[-1]  # made ready for what comes
         # 2. Its segments.
         first = numbers[0]
         for number in range(first, numbers[-1] + 1):
@@ -187,6 +191,8 @@ class _LogCheck:
                 self._find(FindingKind.MISSING, "this segment is not there", segment=number)
                 self._leave_out(number + 1)
                 continue
+            # A writer signs the end of a segment a moment after it has begun the next.
+            self._may_be_unsigned = has_writer and number == numbers[-1] - 1
             self._check_segment(number, is_first=number == first, is_last=number == numbers[-1])
         # 3. What is missing before and after them.
         if first > 1 and self._retired_up_to < first - 1:
@@ -226,10 +232,9 @@ class _LogCheck:
         start = self._tree.copy()
         due = list(self._due)
         closing = None
-        if not is_last:
-            closing = self._read_checkpoint(
-                self._place.closing_checkpoint_file(number), "the checkpoint of the segment's end", segment=number
-            )
+        closing_file = self._place.closing_checkpoint_file(number)
+        if not is_last and (closing_file.exists() or not self._may_be_unsigned):
+            closing = self._read_checkpoint(closing_file, "the checkpoint of the segment's end", segment=number)
             if closing is not None:
                 due.append((closing, "the checkpoint of the segment's end"))
         due = sorted((each for each in due if each[0].size > start.size), key=lambda each: each[0].size)

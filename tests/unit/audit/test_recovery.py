@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hyok.audit.administration import append_administrative
 from hyok.audit.checkpoints import open_checkpoint
 from hyok.audit.errors import BrokenLogError
 from hyok.audit.layout import LogPlace
@@ -16,7 +17,9 @@ from hyok.audit.notes import Signer
 from hyok.audit.recovery import recover_log
 from hyok.audit.trail import read_trail
 from hyok.audit.tree import MerkleTree, hash_leaf
-from hyok.audit.writer import open_writer
+from hyok.audit.verification import verify_trail
+from hyok.audit.writer import Rotation, open_writer
+from hyok.errors import NotDoneError
 from tests.unit.audit.logs import NOW, append, new_signer, open_log
 
 SIGNER = new_signer()
@@ -219,3 +222,35 @@ def test_a_checkpoint_that_another_key_signed_is_refused(closed: Path, tmp_path:
 
     with pytest.raises(BrokenLogError, match="is not right"):
         recover_log(place, SIGNER.key)
+
+
+def segmented(tmp_path: Path) -> LogPlace:
+    """A log of several segments, without the checkpoints of the last two that ended."""
+    for number in range(12):
+        append_administrative(tmp_path, SIGNER, {"n": number}, rotation=Rotation(segment_bytes=500))
+    place = read_trail(tmp_path, SIGNER.key).place("administration")
+    for number in place.segments()[-3:-1]:
+        place.closing_checkpoint_file(number).unlink()
+        place.hashes_file(number).write_bytes(place.hashes_file(number).read_bytes()[:33])
+    return place
+
+
+def test_segments_whose_end_was_not_signed_are_signed_by_the_next_writer(tmp_path: Path) -> None:
+    place = segmented(tmp_path)
+    assert not verify_trail(tmp_path, SIGNER.key).is_intact
+
+    append_administrative(tmp_path, SIGNER, {"n": 99}, rotation=Rotation(segment_bytes=500))
+
+    assert verify_trail(tmp_path, SIGNER.key).findings == ()
+    for number in place.segments()[:-1]:
+        lines = place.segment_file(number).read_bytes().splitlines()
+        assert place.hashes_file(number).read_bytes() == b"".join(hash_leaf(line) for line in lines)
+
+
+def test_an_unsigned_segment_that_was_altered_is_not_signed(tmp_path: Path) -> None:
+    place = segmented(tmp_path)
+    file = place.segment_file(place.segments()[-3])
+    file.write_bytes(file.read_bytes().replace(b'"n":', b'"m":', 1))
+
+    with pytest.raises(NotDoneError, match="are not those that the next begins with"):
+        append_administrative(tmp_path, SIGNER, {"n": 99})

@@ -281,6 +281,18 @@ def test_a_missing_log_is_found_even_if_an_earlier_list_was_put_back(tmp_path: P
     assert "other logs know it with 3 records" in finding.text
 
 
+def test_the_next_segment_that_is_ready_and_empty_is_no_finding(directory: Path) -> None:
+    (directory / "proxy-1" / f"{SEGMENTS + 1:06}.jsonl").touch()
+
+    assert verify_trail(directory, SIGNER.key).is_intact
+
+
+def test_a_last_segment_that_was_emptied_is_found(directory: Path) -> None:
+    replace(directory / "proxy-1" / f"{SEGMENTS:06}.jsonl", b"")
+
+    assert only_finding(verify_trail(directory, SIGNER.key)).kind is FindingKind.CUT
+
+
 def test_a_log_that_was_never_listed_is_found(directory: Path) -> None:
     shutil.copytree(directory / "proxy-1", directory / "proxy-7")
 
