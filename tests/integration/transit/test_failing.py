@@ -13,8 +13,7 @@ import pytest
 
 from hyok.clock import deadline_in
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
-from hyok.keymanagers.interface import HealthStatus
-from hyok.keymanagers.transit.manager import TransitKeyManager
+from hyok.keymanagers.interface import HealthStatus, KeyManager
 from hyok.keymanagers.transit.session import TRUSTED_SECONDS
 from hyok.keymanagers.transit.setup import TokenLogin
 from hyok.secret import Secret
@@ -55,7 +54,7 @@ def _prepared_server(directory: Path) -> Iterator[Server]:
 class Load:
     """Round trips without a pause, sixteen at a time, each with the deadline of a request."""
 
-    def __init__(self, manager: TransitKeyManager, key: str) -> None:
+    def __init__(self, manager: KeyManager, key: str) -> None:
         self._manager = manager
         self._key = key
         self.outcomes: Counter[str] = Counter()
@@ -98,7 +97,7 @@ class Load:
 
 
 @asynccontextmanager
-async def under_load(manager: TransitKeyManager, key: str) -> AsyncIterator[Load]:
+async def under_load(manager: KeyManager, key: str) -> AsyncIterator[Load]:
     load = Load(manager, key)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(load.run())
