@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ import boto3
 import pytest
 
 from hyok.testing.dev_server import DevServer
-from tests.e2e.clients.conftest import CHANGE_SECONDS, HERE, TERRAFORM_PLUGINS, RunClient
+from tests.e2e.clients.conftest import HERE, TERRAFORM_PLUGINS, RunClient, until_known
 from tests.e2e.processes import await_state
 
 
@@ -41,14 +40,35 @@ def new_key_store(hyok_dev: DevServer, external_keys: None) -> Callable[[str], K
 
     def make(name: str) -> KeyStore:
         store = json.loads(hyok_dev.hyok("keystore", "create", name, "--output", "json"))["keystore"]
-        credential = json.loads(hyok_dev.hyok("credential", "create", name, "--output", "json"))["credential"]
         hyok_dev.hyok("key", "add", "terraform", "--keystore", name)
-        time.sleep(CHANGE_SECONDS)
-        endpoint = hyok_dev.ready_line["proxy"]["uri_endpoint"]
-        secret = credential["secret_access_key"]
-        return KeyStore("terraform", endpoint, store["uri_path"], credential["access_key_id"], secret)
+        credential = json.loads(hyok_dev.hyok("credential", "create", name, "--output", "json"))["credential"]
+        made = KeyStore(
+            "terraform",
+            hyok_dev.ready_line["proxy"]["uri_endpoint"],
+            store["uri_path"],
+            credential["access_key_id"],
+            credential["secret_access_key"],
+        )
+        until_known(lambda: make_and_delete_custom_key_store(hyok_dev, made))
+        return made
 
     return make
+
+
+def make_and_delete_custom_key_store(hyok_dev: DevServer, store: KeyStore) -> None:
+    kms = boto3.client("kms", **hyok_dev.client_settings)
+    made = kms.create_custom_key_store(
+        CustomKeyStoreName="tried",
+        CustomKeyStoreType="EXTERNAL_KEY_STORE",
+        XksProxyConnectivity="PUBLIC_ENDPOINT",
+        XksProxyUriEndpoint=store.uri_endpoint,
+        XksProxyUriPath=store.uri_path,
+        XksProxyAuthenticationCredential={
+            "AccessKeyId": store.access_key_id,
+            "RawSecretAccessKey": store.secret_access_key,
+        },
+    )
+    kms.delete_custom_key_store(CustomKeyStoreId=made["CustomKeyStoreId"])
 
 
 def test_its_calls_apply_change_refresh_and_destroy(
