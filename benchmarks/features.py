@@ -14,7 +14,7 @@ from hyok.policy.parsing import parse_policy
 from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
 from hyok.proxy.authorization.policy_set import compile_set
 from hyok.proxy.freezes import Frozen
-from hyok.proxy.quota import Quota
+from hyok.quota import Quota
 
 USUAL = "as it is set up"
 POLICIES, STATEMENTS = 20, 10

@@ -38,7 +38,7 @@ from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
-from hyok.proxy.quota import Quota
+from hyok.quota import Quota
 from hyok.secret import Secret
 from hyok.sigv4.signing import SigningKeys, sign
 from hyok.storage.engine import open_storage

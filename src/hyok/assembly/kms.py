@@ -14,9 +14,10 @@ from hyok.assembly.sides import open_side
 from hyok.awsjson.service import load_service_model
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration
-from hyok.config.settings import KmsSettings, VpcEndpointServiceSettings
+from hyok.config.settings import KmsQuotaSettings, KmsSettings, VpcEndpointServiceSettings
 from hyok.custody.following import SuccessionFollower
 from hyok.custody.safe import Safe
+from hyok.errors import OperatorError
 from hyok.kms.call_attributes import GivenAttributes
 from hyok.kms.caller import AnyCredentials, CallerIdentification
 from hyok.kms.connection import ProxyConnections
@@ -26,6 +27,7 @@ from hyok.kms.external_keys import ExternalKeys
 from hyok.kms.key_space import ExternalKeySide, KeySpace, open_key_space, operation_families
 from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
+from hyok.kms.quotas import MANAGEMENT_REQUESTS, RequestQuotas, RequestRates, ResourceQuotas
 from hyok.kms.schedule import KeySchedule
 from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
@@ -95,6 +97,27 @@ def _endpoint_service(service: VpcEndpointServiceSettings, settings: KmsSettings
     )
 
 
+def request_quotas(settings: KmsQuotaSettings) -> RequestQuotas | None:
+    """Count requests as the settings say; None if nothing is counted. OperatorError for an unknown operation."""
+    known = load_service_model().operations if settings.requests else ()
+    unknown = [name for name in settings.requests if name not in known]
+    if unknown:
+        raise OperatorError(
+            f"kms.quotas.requests.{unknown[0]} is no operation of AWS KMS; write it as its API does, for example "
+            "CreateKey = 5"
+        )
+    rates = RequestRates(
+        by_operation={**(MANAGEMENT_REQUESTS if settings.management_requests else {}), **settings.requests},
+        cryptographic=settings.cryptographic_requests,
+        by_store=settings.custom_key_store_requests,
+    )
+    return RequestQuotas(rates) if any((*rates.by_operation.values(), *rates[1:])) else None
+
+
+def _resource_quotas(settings: KmsQuotaSettings) -> ResourceQuotas:
+    return ResourceQuotas(settings.custom_key_stores, settings.keys, settings.aliases_per_key, settings.grants_per_key)
+
+
 @asynccontextmanager
 async def run_kms_service(
     settings: KmsSettings,
@@ -112,8 +135,9 @@ async def run_kms_service(
         with storage.reading() as connection:
             # Asked first: what changes while the rest is read is then applied once more, which does no harm.
             position = current_position(connection)
+        quotas = request_quotas(settings.quotas)
         with loading():
-            space = open_key_space(storage, safe, clock)
+            space = open_key_space(storage, safe, clock, _resource_quotas(settings.quotas))
         principals = StoredPrincipals(storage, safe)
         follower = ChangeFollower(
             storage,
@@ -121,7 +145,7 @@ async def run_kms_service(
             position=position,
             stale_after_seconds=STALE_AFTER_SECONDS,
         )
-        stores = CustomKeyStoreDirectory()
+        stores = CustomKeyStoreDirectory(per_account=settings.quotas.custom_key_stores)
         connections = ProxyConnections(kms_endpoints(settings), clock)
         lifecycle = StoreLifecycle(
             directory=stores,
@@ -133,7 +157,7 @@ async def run_kms_service(
         families = operation_families(
             space,
             stores=stores,
-            external_keys=wrap_external_keys(ExternalKeys(connections)),
+            external_keys=wrap_external_keys(ExternalKeys(connections, quotas)),
             clock=clock,
             schedule_clock=schedule_clock,
         )
@@ -148,6 +172,7 @@ async def run_kms_service(
                 authorization=space.authorization,
                 events=events,
                 attributes=attributes,
+                quotas=quotas,
             )
             schedule = KeySchedule(space.keys, schedule_clock, events)
             await lifecycle.start()

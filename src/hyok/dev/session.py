@@ -93,7 +93,8 @@ def make_client(stack: DevStack) -> Any:
         "kms",
         region_name=stack.region,
         endpoint_url=stack.kms_endpoint,
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
+        # Where the KMS has quotas, the walk waits for them as any client does.
+        config=botocore.config.Config(retries={"mode": "standard", "total_max_attempts": 8}),
     )
 
 

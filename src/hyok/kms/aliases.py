@@ -13,12 +13,10 @@ from hyok.kms.call import Call
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import ALIAS_PREFIX, alias_arn
 from hyok.kms.pages import Page, page_of
+from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.turns import Turns
 from hyok.kms.values import Alias, KmsKey
 from hyok.storage.engine import Storage
-
-ALIASES_PER_KEY: Final = 50
-"""AWS KMS quota."""
 
 _RESERVED_PREFIX: Final = "alias/aws/"
 
@@ -26,11 +24,21 @@ _RESERVED_PREFIX: Final = "alias/aws/"
 class Aliases:
     """All aliases of all accounts and Regions. Writes raise `hyok.storage.errors.StorageError` if the storage fails."""
 
-    def __init__(self, index: KeyIndex, *, storage: Storage, turns: Turns, clock: Clock) -> None:
+    def __init__(
+        self,
+        index: KeyIndex,
+        *,
+        storage: Storage,
+        turns: Turns,
+        clock: Clock,
+        per_key: int = ResourceQuotas().aliases_per_key,
+    ) -> None:
+        """`per_key` is how many a key may have; 0 for any number."""
         self._index = index
         self._storage = storage
         self._turns = turns
         self._clock = clock
+        self._per_key = per_key
 
     def find(self, call: Call, name: str) -> Alias:
         """Return an alias of the caller's by its name. AwsError NotFoundException."""
@@ -96,8 +104,8 @@ class Aliases:
         if self._index.key(key.key_id) is None:
             raise errors.key_not_found(key.arn)
         present = len(self._index.aliases_of(key.key_id))
-        if present >= ALIASES_PER_KEY:
-            raise errors.limit_exceeded(f"{key.arn} has {present} aliases; the quota is {ALIASES_PER_KEY}.")
+        if 0 < self._per_key <= present:
+            raise errors.limit_exceeded(f"{key.arn} has {present} aliases; the quota is {self._per_key}.")
 
 
 def check_alias_name(name: str) -> None:

@@ -14,10 +14,8 @@ from typing import Final, NamedTuple
 from hyok.awsjson.errors import AwsError
 from hyok.kms.connection_state import ConnectionErrorCode, ConnectionState
 from hyok.kms.errors import limit_exceeded
+from hyok.kms.quotas import ResourceQuotas
 from hyok.secret import Secret
-
-STORES_PER_ACCOUNT_AND_REGION: Final = 10
-"""AWS KMS quota, whatever the stores' states."""
 
 _HTTPS: Final = "https://"
 
@@ -88,7 +86,11 @@ def new_store_id() -> str:
 class CustomKeyStoreDirectory:
     """The custom key stores of all accounts and Regions, in memory."""
 
-    def __init__(self, stores: Iterable[CustomKeyStore] = ()) -> None:
+    def __init__(
+        self, stores: Iterable[CustomKeyStore] = (), *, per_account: int = ResourceQuotas().custom_key_stores
+    ) -> None:
+        """`per_account` is how many an account may have in a Region, whatever their states; 0 for any number."""
+        self._per_account = per_account
         self._stores = {store.id: store for store in stores}
 
     def list(self, account: str, region: str) -> tuple[CustomKeyStore, ...]:
@@ -127,12 +129,11 @@ class CustomKeyStoreDirectory:
         del self._stores[store_id]
 
     def check_room(self, account: str, region: str) -> None:
-        """Refuse the eleventh store with LimitExceededException."""
+        """Refuse a store over the quota with LimitExceededException."""
         present = len(self.list(account, region))
-        if present >= STORES_PER_ACCOUNT_AND_REGION:
+        if 0 < self._per_account <= present:
             raise limit_exceeded(
-                f"This account has {present} custom key stores in this Region; the quota is "
-                f"{STORES_PER_ACCOUNT_AND_REGION}."
+                f"This account has {present} custom key stores in this Region; the quota is {self._per_account}."
             )
 
     def check_unique(self, candidate: CustomKeyStore) -> None:

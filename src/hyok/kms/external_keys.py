@@ -13,6 +13,7 @@ from hyok.awsjson.errors import AwsError
 from hyok.clock import NO_DEADLINE
 from hyok.kms.call import Call
 from hyok.kms.external_failures import ExternalFailure, failure_of, for_create_key, for_crypto
+from hyok.kms.quotas import RequestQuotas
 from hyok.kms.values import ExternalKeyReference, KmsKey, OuterSealed
 from hyok.xks.integrity import integrity_value
 from hyok.xks.messages import (
@@ -39,8 +40,9 @@ class ConnectedClients(Protocol):
 class ExternalKeys:
     """The external keys of all connected key stores."""
 
-    def __init__(self, clients: ConnectedClients) -> None:
+    def __init__(self, clients: ConnectedClients, quotas: RequestQuotas | None = None) -> None:
         self._clients = clients
+        self._quotas = quotas
 
     async def check_new(self, call: Call, store_id: str, xks_key_id: str) -> None:
         """Refuse, in CreateKey's words, an external key that no KMS key can be tied to."""
@@ -84,6 +86,8 @@ class ExternalKeys:
         client = None if reference is None else self._clients.client(reference.store_id)
         if reference is None or client is None:
             raise for_crypto(ExternalFailure.STORE_NOT_CONNECTED)
+        if self._quotas is not None:
+            self._quotas.admit_to_store(reference.store_id)
         return reference, client
 
 

@@ -17,12 +17,10 @@ from hyok.kms.grant_tokens import GrantTokens
 from hyok.kms.grant_values import Grant
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.pages import Page, page_of
+from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.turns import Turns
 from hyok.kms.values import KmsKey
 from hyok.storage.engine import Storage
-
-GRANTS_PER_KEY: Final = 50_000
-"""AWS KMS quota."""
 
 _GRANT_ID: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -39,12 +37,15 @@ class Grants:
         storage: Storage,
         turns: Turns,
         clock: Clock,
+        per_key: int = ResourceQuotas().grants_per_key,
     ) -> None:
+        """`per_key` is how many a key may have; 0 for any number."""
         self._index = index
         self._keys = keys
         self._tokens = tokens
         self._storage = storage
         self._turns = turns
+        self._per_key = per_key
         self._clock = clock
 
     def find(self, key: KmsKey, grant_id: str) -> Grant:
@@ -119,8 +120,8 @@ class Grants:
         if self._keys.key(wanted.key_id) is None:
             raise errors.key_not_found(wanted.key_arn)
         present = len(self._index.ids_of_key(wanted.key_id))
-        if present >= GRANTS_PER_KEY:
-            raise errors.limit_exceeded(f"{wanted.key_arn} has {present} grants; the quota is {GRANTS_PER_KEY}.")
+        if 0 < self._per_key <= present:
+            raise errors.limit_exceeded(f"{wanted.key_arn} has {present} grants; the quota is {self._per_key}.")
 
     def _grants(self, grant_ids: Iterable[str]) -> Sequence[Grant]:
         return [grant for grant_id in grant_ids if (grant := self._index.grant(grant_id))]

@@ -33,6 +33,7 @@ from hyok.kms.operations.keys import KeyOperations
 from hyok.kms.operations.refusals import RefusedOperations
 from hyok.kms.operations.rotation import RotationOperations
 from hyok.kms.operations.tags import TagOperations
+from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.repository import load_keys
 from hyok.kms.turns import Turns
 from hyok.kms.values import KmsKey
@@ -54,11 +55,12 @@ class KeySpace(NamedTuple):
     authorization: Authorization
 
 
-def open_key_space(storage: Storage, safe: Safe, clock: Clock) -> KeySpace:
+def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQuotas | None = None) -> KeySpace:
     """Load all keys, aliases and grants. Blocking, for the start. StorageError if the storage fails."""
     with storage.reading() as connection:
         stored = load_keys(connection)
         stored_grants = load_grants(connection)
+    quotas = quotas or ResourceQuotas()
     index = KeyIndex()
     for key in stored.keys:
         index.put_key(key)
@@ -71,10 +73,26 @@ def open_key_space(storage: Storage, safe: Safe, clock: Clock) -> KeySpace:
     tokens = GrantTokens(safe)
     turns = Turns()
     return KeySpace(
-        Keys(index, backing_keys, grant_index, storage=storage, turns=turns, clock=clock),
-        Aliases(index, storage=storage, turns=turns, clock=clock),
+        Keys(
+            index,
+            backing_keys,
+            grant_index,
+            storage=storage,
+            turns=turns,
+            clock=clock,
+            per_account=quotas.keys,
+        ),
+        Aliases(index, storage=storage, turns=turns, clock=clock, per_key=quotas.aliases_per_key),
         backing_keys,
-        Grants(grant_index, index, tokens, storage=storage, turns=turns, clock=clock),
+        Grants(
+            grant_index,
+            index,
+            tokens,
+            storage=storage,
+            turns=turns,
+            clock=clock,
+            per_key=quotas.grants_per_key,
+        ),
         tokens,
         Authorization(grant_index, key_aliases=partial(_alias_names, index), clock=clock),
     )

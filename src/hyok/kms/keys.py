@@ -16,6 +16,7 @@ from hyok.kms.grant_index import GrantIndex
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import ALIAS_PREFIX, alias_arn, refuse_name
 from hyok.kms.pages import Page, page_of
+from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.turns import Turns
 from hyok.kms.values import ExternalKeyReference, KeyState, KmsKey, RotationType
 from hyok.storage.engine import Storage
@@ -65,13 +66,16 @@ class Keys:
         storage: Storage,
         turns: Turns,
         clock: Clock,
+        per_account: int = ResourceQuotas().keys,
     ) -> None:
+        """`per_account` is how many keys an account may have in a Region; 0 for any number."""
         self._index = index
         self._backing_keys = backing_keys
         self._grants = grants
         self._storage = storage
         self._turns = turns
         self._clock = clock
+        self._per_account = per_account
 
     def find(self, call: Call, name: str) -> KmsKey:
         """Return a key by key id, key ARN, alias name or alias ARN. AwsError NotFoundException in AWS's words."""
@@ -145,6 +149,11 @@ class Keys:
         return None if alias is None else self._index.key(alias.key_id)
 
     async def _create(self, key: KmsKey) -> None:
+        present = len(self._index.key_ids(key.account, key.region))
+        if 0 < self._per_account <= present:
+            raise errors.limit_exceeded(
+                f"This account has {present} KMS keys in this Region; the quota is {self._per_account}."
+            )
         if key.external_key is not None:
             self.require_untied(key.external_key)
         backing_key = self._backing_keys.create(key, at=round(self._clock.now(), 3))

@@ -23,6 +23,7 @@ from hyok.kms.caller import CallerIdentification, IdentificationFailure, Unident
 from hyok.kms.events.calls import Events
 from hyok.kms.identity import answer_get_caller_identity
 from hyok.kms.operation import Operation, OperationFamily
+from hyok.kms.quotas import RequestQuotas
 from hyok.kms.trace import CallTrace
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 
@@ -58,6 +59,7 @@ class KmsService:
         authorization: Authorization,
         events: Events | None = None,
         attributes: GivenAttributes | None = None,
+        quotas: RequestQuotas | None = None,
     ) -> None:
         """`attributes` lets callers say what at AWS the way of a call decides; for tests only."""
         self._model = model
@@ -65,6 +67,7 @@ class KmsService:
         self._authorization = authorization
         self._events = events
         self._attributes = attributes
+        self._quotas = quotas
         self._operations: dict[str, Operation] = {}
         for family in families:
             self._operations.update(family.operations())
@@ -142,20 +145,23 @@ class KmsService:
 
     async def _carry_out(self, call: Call, request: HttpRequest) -> HttpResponse:
         operation = call.operation
-        # 3. With what; beyond this line neither JSON nor Base64.
+        # 3. Whether it is too much, before any work is done.
+        if self._quotas is not None:
+            self._quotas.admit(call)
+        # 4. With what; beyond this line neither JSON nor Base64.
         decoded = self._model.decode_input(operation, request.body)
         perform = self._operations.get(operation)
         if perform is None:
             raise errors.not_there_yet(operation)
         if call.trace is not None:
             call.trace.input = decoded
-        # 4. Whether the caller may, as far as that is no question of a key. `KeyAccess` asks the rest.
+        # 5. Whether the caller may, as far as that is no question of a key. `KeyAccess` asks the rest.
         self._authorization.require_for_operation(call, decoded)
-        # 5. Do it.
+        # 6. Do it.
         output = await perform(call, decoded)
         if call.trace is not None:
             call.trace.output = output
-        # 6. Answer.
+        # 7. Answer.
         return _respond(200, self._model.encode_output(operation, output or {}), call.request_id)
 
     def _answer_without_body(self, request: HttpRequest, request_id: str) -> HttpResponse:

@@ -16,7 +16,7 @@ from hyok.proxy.authorization.first_use import Binding
 from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
 from hyok.proxy.ciphertext_metadata import FIRST_COPY
 from hyok.proxy.predecessors import AadLayout
-from hyok.proxy.quota import Quota
+from hyok.quota import Quota
 from hyok.sigv4.signing import SigningKeys
 
 

@@ -20,7 +20,7 @@ from hyok.proxy.authorization.first_use import Binding
 from hyok.proxy.authorization.stored_policies import read_key_store_policies
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
 from hyok.proxy.predecessors import AadLayout, PredecessorError, parse_predecessor
-from hyok.proxy.quota import Quota
+from hyok.quota import Quota
 from hyok.sigv4.signing import SigningKeys
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage

@@ -23,6 +23,7 @@ from hyok.kms.external_keys import ExternalKeys
 from hyok.kms.key_space import open_key_space, operation_families
 from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
+from hyok.kms.quotas import RequestQuotas
 from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.vpc_endpoint_services import EndpointService, EndpointServices
@@ -75,6 +76,7 @@ class Rig:
         times: LifecycleTimes = QUICK,
         client_certificate: trustme.LeafCert | None = None,
         services: Iterable[EndpointService] = (),
+        quotas: RequestQuotas | None = None,
     ) -> None:
         self._runner = runner
         self._storage = open_storage(storage_url(directory / "kms.db", Side.KMS), Side.KMS)
@@ -101,7 +103,7 @@ class Rig:
         families = operation_families(
             self.space,
             stores=self.stores,
-            external_keys=ExternalKeys(self.connections),
+            external_keys=ExternalKeys(self.connections, quotas),
             clock=clock,
             schedule_clock=AdjustableClock(clock),
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from pathlib import Path
 
 import pytest
+import trustme
 
 from hyok.awsjson.errors import AwsError
 from hyok.kms.external_failures import CONSEQUENCES, ExternalFailure
+from hyok.kms.quotas import RequestQuotas, RequestRates
 from tests.integration.kms.misbehaving_proxy import (
     Answer,
     Asked,
@@ -16,7 +20,7 @@ from tests.integration.kms.misbehaving_proxy import (
     error,
     hang,
 )
-from tests.integration.kms.rig import Rig
+from tests.integration.kms.rig import HOST, Rig
 
 
 def refusal(rig: Rig, operation: str, **request: object) -> tuple[str, str | None]:
@@ -156,3 +160,20 @@ def test_the_proxys_own_words_stay_in_the_log(
     _, message = refusal(rig, "Encrypt", KeyId=key, Plaintext=b"4711")
     assert "SECRET-WORDS" not in str(message)
     assert "InternalException: SECRET-WORDS-OF-THE-PROXY" in caplog.text
+
+
+def test_uses_over_the_stores_quota_never_reach_the_proxy(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> None:
+    quotas = RequestQuotas(RequestRates(by_store=2), monotonic_ns=lambda: 1_000_000_000_000)
+    rig = Rig(tmp_path, runner, authority=authority, ports={HOST: proxy.port}, quotas=quotas)
+    try:
+        key = rig.create_key(rig.create_connected_store())
+        blob = rig.call("Encrypt", KeyId=key, Plaintext=b"4711")["CiphertextBlob"]
+        rig.call("Decrypt", CiphertextBlob=blob)
+        asked = len(proxy.asked)
+        with pytest.raises(AwsError, match="ThrottlingException: You have exceeded the rate at which you may call KMS"):
+            rig.call("Decrypt", CiphertextBlob=blob)
+        assert len(proxy.asked) == asked
+    finally:
+        rig.close()

@@ -23,7 +23,7 @@ AUDIT = ", ".join(AuditSettings.__struct_fields__)
 KMS_HOLDS = (
     "listen, certificate, private_key, signatures, account, region, xks_authorities, client_certificate, "
     "client_private_key, connection_delay_seconds, health_check_seconds, storage, root_key, endpoint_map, "
-    "vpc_endpoint_services, events"
+    "vpc_endpoint_services, events, quotas"
 )
 
 

@@ -30,6 +30,7 @@ from hyok.kms.external_failures import ExternalFailure, for_create_key, for_cryp
 from hyok.kms.key_space import open_key_space, operation_families
 from hyok.kms.pipeline import KmsService
 from hyok.kms.principals import IdentityPolicy, make_identity
+from hyok.kms.quotas import RequestQuotas, ResourceQuotas
 from hyok.kms.schedule import KeySchedule
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.values import ExternalKeyReference, KmsKey, OuterSealed, RotationType
@@ -149,6 +150,8 @@ class RunningKms:
         *,
         events: Events | None = None,
         attributes: GivenAttributes | None = None,
+        resource_quotas: ResourceQuotas | None = None,
+        request_quotas: RequestQuotas | None = None,
     ) -> None:
         self._runner = runner
         self.storage = open_storage(storage_url(directory / "kms.db", Side.KMS), Side.KMS)
@@ -158,7 +161,7 @@ class RunningKms:
         self._repository = CustomKeyStoreRepository(self.storage, safe, clock)
         self.stores = CustomKeyStoreDirectory(self.run(self._repository.load()))
         self.external_keys = ExternalKeysInMemory(self.stores)
-        self.space = open_key_space(self.storage, safe, clock)
+        self.space = open_key_space(self.storage, safe, clock, resource_quotas)
         self.callers = KnownCallers()
         self.schedule = KeySchedule(self.space.keys, self.schedule_clock, events)
         self.service = KmsService(
@@ -174,6 +177,7 @@ class RunningKms:
             authorization=self.space.authorization,
             events=events,
             attributes=attributes,
+            quotas=request_quotas,
         )
 
     def run(self, coroutine: Any) -> Any:
@@ -242,12 +246,10 @@ class RunningKms:
 
 
 @contextmanager
-def running_kms(
-    directory: Path, *, events: Events | None = None, attributes: GivenAttributes | None = None
-) -> Iterator[RunningKms]:
-    """Start a KMS on a directory's storage, and stop it."""
+def running_kms(directory: Path, **options: Any) -> Iterator[RunningKms]:
+    """Start a KMS on a directory's storage, with options of `RunningKms`, and stop it."""
     with asyncio.Runner() as runner:
-        kms = RunningKms(directory, runner, events=events, attributes=attributes)
+        kms = RunningKms(directory, runner, **options)
         try:
             yield kms
         finally:

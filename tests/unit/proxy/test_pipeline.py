@@ -12,7 +12,7 @@ import pytest
 from hyok.clock import deadline_in
 from hyok.keymanagers.errors import KeyManagerFailure
 from hyok.proxy.keystores import ExternalKey, ExternalKeys, KeyStoreState
-from hyok.proxy.quota import Quota
+from hyok.quota import Quota
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.xks.errors import XksErrorName
 from tests.unit.proxy.managers import DefectiveManager, FailingManager, WaitingManager

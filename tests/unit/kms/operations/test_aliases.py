@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hyok.awsjson.errors import AwsError
-from hyok.kms.aliases import ALIASES_PER_KEY
+from hyok.kms.quotas import ResourceQuotas
 from tests.unit.kms.running import ACCOUNT, OTHER_REGION, REGION, RunningKms, a_call
 
 ALIAS_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/app"
@@ -96,7 +96,7 @@ def test_an_alias_needs_a_key_that_is_there_and_stays(kms: RunningKms) -> None:
 
 def test_a_key_has_so_many_aliases_and_no_more(kms: RunningKms) -> None:
     arn, other = kms.create_key(), kms.create_key()
-    for number in range(ALIASES_PER_KEY):
+    for number in range(ResourceQuotas().aliases_per_key):
         create(kms, f"alias/{number}", arn)
     with pytest.raises(AwsError, match=f"LimitExceededException: {arn} has 50 aliases; the quota is 50."):
         create(kms, "alias/more", arn)

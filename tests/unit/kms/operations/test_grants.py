@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hyok.awsjson.errors import AwsError
-from hyok.kms import grants as grants_module
+from hyok.kms.quotas import ResourceQuotas
 from tests.unit.kms.running import ACCOUNT, OTHER_ACCOUNT, OTHER_REGION, RunningKms, running_kms
 
 ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"
@@ -175,12 +175,13 @@ def test_an_ordinary_key_s_grant_can_allow_data_key_pairs(kms: RunningKms) -> No
     assert len(listed(kms, arn)) == 1
 
 
-def test_a_key_has_so_many_grants_and_no_more(kms: RunningKms, arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grants_module, "GRANTS_PER_KEY", 1)
-    create(kms, arn, Name="a")
-    create(kms, arn, Name="a")
-    with pytest.raises(AwsError, match=f"LimitExceededException: {arn} has 1 grants; the quota is 1."):
-        create(kms, arn)
+def test_a_key_has_so_many_grants_and_no_more(tmp_path: Path) -> None:
+    with running_kms(tmp_path, resource_quotas=ResourceQuotas(grants_per_key=1)) as kms:
+        arn = kms.create_key()
+        create(kms, arn, Name="a")
+        create(kms, arn, Name="a")
+        with pytest.raises(AwsError, match=f"LimitExceededException: {arn} has 1 grants; the quota is 1."):
+            create(kms, arn)
 
 
 def test_a_key_s_grants_are_listed_in_pages_and_by_grantee_and_id(kms: RunningKms, arn: str) -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from hyok.proxy.quota import Quota
+from hyok.quota import Quota
 
 
 class Instant:

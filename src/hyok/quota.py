@@ -1,7 +1,8 @@
-"""How many requests a second a key store may bring: a token bucket in memory, kept by the time of its next token.
+"""How many requests a second there may be: a token bucket in memory, kept by the time of its next token.
 
-The bucket holds the tokens of one second, so that a burst of that size passes at once. Each worker has a bucket of its
-own with its share of the quota: none waits for another, and together they let through what the key store may have.
+The bucket holds the tokens of one second, so that a burst of that size passes at once. Each worker of the proxy has a
+bucket of its own with its share of a key store's quota: none waits for another, and together they let through what the
+key store may have.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _SECOND: Final = 1_000_000_000
 
 
 class Quota:
-    """One worker's share of a key store's quota."""
+    """One quota, or a worker's share of one."""
 
     __slots__ = ("_burst", "_interval", "_monotonic_ns", "_taken_until", "per_second")
 
