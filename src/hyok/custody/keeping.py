@@ -50,12 +50,18 @@ def read_identity(connection: Connection) -> Identity | None:
     return None if row is None else Identity(*row)
 
 
-def create_identity(connection: Connection, root: RootKey) -> Identity:
-    """Make a storage's identity and its first KEK."""
+def make_identity(root: RootKey) -> Identity:
+    """Make a storage's identity and its first KEK. It counts once it is stored."""
     store_id = secrets.token_hex(16)
-    identity = Identity(store_id, root.id, root.wrap(os.urandom(_KEK_BYTES), kek_context(store_id)))
-    connection.execute(insert(_IDENTITY), identity._asdict())
-    return identity
+    return Identity(store_id, root.id, root.wrap(os.urandom(_KEK_BYTES), kek_context(store_id)))
+
+
+def store_identity(connection: Connection, identity: Identity) -> Identity:
+    """Give a storage its identity; returns the one that it has, if another process was faster."""
+    there = read_identity(connection)
+    if there is None:
+        connection.execute(insert(_IDENTITY), identity._asdict())
+    return there or identity
 
 
 def read_succession(connection: Connection) -> Succession | None:
@@ -64,30 +70,42 @@ def read_succession(connection: Connection) -> Succession | None:
     return None if row is None else Succession(*row)
 
 
-def begin_succession(connection: Connection, identity: Identity, *, kek: Secret, root: RootKey) -> Succession:
-    """Make the KEK that takes over from `kek`, under its root."""
+def make_succession(identity: Identity, *, kek: Secret, root: RootKey) -> Succession:
+    """Make the KEK that takes over from `kek`, under its root. It counts once it is stored."""
     successor = os.urandom(_KEK_BYTES)
     context = kek_context(identity.store_id)
-    succession = Succession(
+    return Succession(
         root.id,
         root.wrap(successor, context),
         seal(AESGCM(kek.reveal()), successor, context),
         seal(AESGCM(successor), kek.reveal(), context),
     )
-    connection.execute(insert(_SUCCESSION), succession._asdict())
-    return succession
 
 
-def redirect_succession(connection: Connection, identity: Identity, *, kek: Secret, root: RootKey) -> None:
-    """Put the KEK that takes over under another root than the one it was made for."""
+def redirect_succession(identity: Identity, succession: Succession, *, kek: Secret, root: RootKey) -> Succession:
+    """Put the KEK that takes over under another root than the one it was made for. It counts once it is stored."""
     wrapped = root.wrap(kek.reveal(), kek_context(identity.store_id))
-    connection.execute(update(_SUCCESSION).values(root_key_id=root.id, wrapped_kek=wrapped))
+    return succession._replace(root_key_id=root.id, wrapped_kek=wrapped)
 
 
-def end_succession(connection: Connection, succession: Succession) -> None:
-    """Make the successor the one KEK there is; what opened it without its root goes."""
+def store_succession(connection: Connection, succession: Succession, *, was: Succession | None) -> bool:
+    """Store a succession; False, with nothing changed, if another process has changed it meanwhile."""
+    if read_succession(connection) != was:
+        return False
+    if was is None:
+        connection.execute(insert(_SUCCESSION), succession._asdict())
+    else:
+        connection.execute(update(_SUCCESSION).values(succession._asdict()))
+    return True
+
+
+def end_succession(connection: Connection, succession: Succession) -> bool:
+    """Make the successor the one KEK there is; what opened it without its root goes. False as `store_succession`."""
+    if read_succession(connection) != succession:
+        return False
     connection.execute(update(_IDENTITY).values(root_key_id=succession.root_key_id, wrapped_kek=succession.wrapped_kek))
     connection.execute(delete(_SUCCESSION))
+    return True
 
 
 _IDENTITY: Final = table(

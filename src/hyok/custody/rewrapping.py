@@ -18,15 +18,17 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Row, Select, Table, bindparam, func, select, tuple_, update
 
 from hyok.clock import Clock
-from hyok.custody.errors import CustodyError, IntegrityError
+from hyok.custody.errors import IntegrityError
 from hyok.custody.keeping import (
     Identity,
-    begin_succession,
+    Succession,
     end_succession,
     kek_context,
+    make_succession,
     read_identity,
     read_succession,
     redirect_succession,
+    store_succession,
 )
 from hyok.custody.root_key import RootKey
 from hyok.custody.safe import Safe, SafeKey, unlock_safe
@@ -92,13 +94,19 @@ def begin(storage: Storage, clock: Clock, *, root: RootKey, successor: RootKey) 
     Begun for another successor, the new KEK is put under this one: the former then opens nothing any more.
     """
     key = unlock_safe(storage, root)
-    with storage.transaction() as connection:
-        identity, succession = _identity(connection), read_succession(connection)
-        if succession is None:
-            begin_succession(connection, identity, kek=key.keks[0], root=successor)
+    identity, was = _read(storage)
+    # All that asks a root key is done before the transaction: it may be in an HSM, and others wait to write.
+    if was is None:
+        succession = make_succession(identity, kek=key.keks[0], root=successor)
+    elif _opens(successor, identity, was):
+        succession = was
+    else:
+        succession = redirect_succession(identity, was, kek=key.keks[0], root=successor)
+    if succession != was:
+        with storage.transaction() as connection:
+            if not store_succession(connection, succession, was=was):
+                raise _changed_meanwhile(storage)
             record_change(connection, ChangeKind.ROOT_KEY, successor.id, at=clock.now())
-        elif not _opens(successor, succession.root_key_id, succession.wrapped_kek, identity):
-            redirect_succession(connection, identity, kek=key.keks[0], root=successor)
     return unlock_safe(storage, successor)
 
 
@@ -122,18 +130,19 @@ def finish(storage: Storage, *, root: RootKey) -> str:
 
     To be called when `reseal` has come to its end. NotDoneError if nothing was begun, or `root` is the old one.
     """
+    identity, succession = _read(storage)
+    if succession is None:
+        raise NotDoneError(
+            f"the storage {storage.location} is kept under root key {identity.root_key_id} alone; nothing to retire"
+        )
+    if not _opens(root, identity, succession):
+        raise NotDoneError(
+            f"the configuration names the root key that is to be retired ({identity.root_key_id}); let it name "
+            f"{succession.root_key_id}, restart what serves from this storage, then retire the other"
+        )
     with storage.transaction() as connection:
-        identity, succession = _identity(connection), read_succession(connection)
-        if succession is None:
-            raise NotDoneError(
-                f"the storage {storage.location} is kept under root key {identity.root_key_id} alone; nothing to retire"
-            )
-        if not _opens(root, succession.root_key_id, succession.wrapped_kek, identity):
-            raise NotDoneError(
-                f"the configuration names the root key that is to be retired ({identity.root_key_id}); let it name "
-                f"{succession.root_key_id}, restart what serves from this storage, then retire the other"
-            )
-        end_succession(connection, succession)
+        if not end_succession(connection, succession):
+            raise _changed_meanwhile(storage)
     return identity.root_key_id
 
 
@@ -179,18 +188,27 @@ def _reseal_rows(connection: Connection, safe: Safe, column: SealedColumn, rows:
     return _Batch(len(rows), len(resealed), unreadable)
 
 
-def _opens(root: RootKey, root_key_id: str, wrapped: bytes, identity: Identity) -> bool:
-    if not root.may_be(root_key_id):
+def _opens(root: RootKey, identity: Identity, succession: Succession) -> bool:
+    """Tell whether this is the root that takes over. CustodyError if it may be, and cannot be used now."""
+    if not root.may_be(succession.root_key_id):
         return False
     try:
-        root.unwrap(wrapped, kek_context(identity.store_id))
-    except CustodyError:
+        root.unwrap(succession.wrapped_kek, kek_context(identity.store_id))
+    except IntegrityError:
         return False
     return True
 
 
-def _identity(connection: Connection) -> Identity:
-    identity = read_identity(connection)
+def _read(storage: Storage) -> tuple[Identity, Succession | None]:
+    with storage.reading() as connection:
+        identity, succession = read_identity(connection), read_succession(connection)
     if identity is None:
         raise NotDoneError("the storage has never been started: it is kept under no root key yet")
-    return identity
+    return identity, succession
+
+
+def _changed_meanwhile(storage: Storage) -> NotDoneError:
+    return NotDoneError(
+        f"another command has just changed under which root key the storage {storage.location} is kept; nothing was "
+        "changed: see `hyok root show`, and run this again if it is still to be done"
+    )

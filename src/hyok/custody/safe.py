@@ -12,7 +12,15 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hyok.custody.errors import CustodyError, IntegrityError
-from hyok.custody.keeping import Identity, Succession, create_identity, kek_context, read_identity, read_succession
+from hyok.custody.keeping import (
+    Identity,
+    Succession,
+    kek_context,
+    make_identity,
+    read_identity,
+    read_succession,
+    store_identity,
+)
 from hyok.custody.root_key import RootKey
 from hyok.custody.sealing import encode_context, seal, unseal
 from hyok.errors import OperatorError
@@ -102,9 +110,9 @@ def unlock_safe(storage: Storage, root: RootKey) -> SafeKey:
     with storage.reading() as connection:
         identity, succession = read_identity(connection), read_succession(connection)
     if identity is None:
+        made = make_identity(root)  # before the transaction: the root key may be in an HSM
         with storage.transaction() as connection:
-            # Asked again, under the write lock: another process may have made it meanwhile.
-            identity = read_identity(connection) or create_identity(connection, root)
+            identity = store_identity(connection, made)
     return _unlock(storage, identity, succession, root)
 
 

@@ -254,3 +254,21 @@ def test_a_succession_that_is_not_this_safes_is_refused(
         connection.execute(text("UPDATE storage_succession SET predecessor_under_kek = zeroblob(61)"))
     with pytest.raises(IntegrityError):
         inherit_safe(stocked, forge(key))
+
+
+def test_of_two_commands_at_once_one_is_told_to_look_again(
+    stocked: Storage, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrap = LocalRootKey.wrap
+
+    def wrap_while_another_begins(self: LocalRootKey, plaintext: bytes, context: bytes) -> bytes:
+        monkeypatch.setattr(LocalRootKey, "wrap", wrap)
+        begin(stocked, clock, root=OLD, successor=THIRD)
+        return wrap(self, plaintext, context)
+
+    monkeypatch.setattr(LocalRootKey, "wrap", wrap_while_another_begins)
+    with pytest.raises(NotDoneError, match="another command has just changed under which root key"):
+        begin(stocked, clock, root=OLD, successor=NEW)
+    keeping = describe_keeping(stocked)
+    assert keeping is not None
+    assert keeping.successor_id == THIRD.id

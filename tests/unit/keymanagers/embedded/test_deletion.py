@@ -127,6 +127,7 @@ def test_the_id_of_a_destroyed_key_never_stands_for_other_material(
             change("a")
 
 
+@pytest.mark.sqlite_files
 def test_destroyed_material_is_in_no_file(
     administrator: EmbeddedKeyAdministrator, disposal: KeyDisposal, holder_storage: Storage, clock: SetClock
 ) -> None:

@@ -1,0 +1,3 @@
+"""The same tests, on PostgreSQL."""
+
+from tests.unit.keymanagers.embedded.test_leases import *  # noqa: F403
