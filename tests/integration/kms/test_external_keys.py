@@ -177,3 +177,32 @@ def test_uses_over_the_stores_quota_never_reach_the_proxy(
         assert len(proxy.asked) == asked
     finally:
         rig.close()
+
+
+def request_ids(proxy: MisbehavingProxy, kms_operation: str) -> list[str]:
+    told = [asked.body["requestMetadata"] for asked in proxy.asked]
+    return [each["kmsRequestId"] for each in told if each["kmsOperation"] == kms_operation]
+
+
+def test_a_request_that_is_tried_again_keeps_its_id(rig: Rig, proxy: MisbehavingProxy) -> None:
+    key = rig.create_key(rig.create_connected_store())
+
+    async def hang_once(asked: Asked) -> Answer | None:
+        del proxy.script["Encrypt"]
+        return await hang(asked)
+
+    proxy.script["Encrypt"] = hang_once
+    rig.call("Encrypt", KeyId=key, Plaintext=b"4711")
+    first, second = request_ids(proxy, "Encrypt")
+    assert first == second
+
+
+def test_re_encrypt_has_one_id_for_both_of_its_requests(rig: Rig, proxy: MisbehavingProxy) -> None:
+    store = rig.create_connected_store()
+    proxy.keys["key-2"] = proxy.keys["key-1"]
+    source, destination = rig.create_key(store), rig.create_key(store, "key-2")
+    blob = rig.call("Encrypt", KeyId=source, Plaintext=b"4711")["CiphertextBlob"]
+    rig.call("ReEncrypt", CiphertextBlob=blob, DestinationKeyId=destination)
+    assert [asked.operation for asked in proxy.asked[-2:]] == ["Decrypt", "Encrypt"]
+    first, second = request_ids(proxy, "ReEncrypt")
+    assert first == second

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from hyok.audit.reconciliation.cloudtrail import KmsEvent
 from hyok.audit.reconciliation.partitions import RequestGroup
 from hyok.audit.reconciliation.uses import Use
+from hyok.policy.callers import read_caller
 
 MOST_ATTEMPTS: Final = 2
 """KMS tries a request once more if it was not answered in time, and for no other reason."""
@@ -120,7 +121,7 @@ def _differences(use: Use, event: KmsEvent) -> Iterator[Discrepancy]:
     def found(finding: Finding, trail: str, cloudtrail: str) -> Discrepancy:
         return Discrepancy(use.time, finding, use.request_id, trail, cloudtrail, use, event)
 
-    if event.principal and use.principal != event.principal:
+    if event.principal and not _is_same_principal(use.principal, event.principal):
         yield found(Finding.PRINCIPAL, use.principal, event.principal)
     if use.kms_operation != event.name:
         yield found(Finding.OPERATION, use.kms_operation, event.name)
@@ -132,6 +133,14 @@ def _differences(use: Use, event: KmsEvent) -> Iterator[Discrepancy]:
         yield found(Finding.KEY, use.external_key_id, ", ".join(event.xks_key_ids))
     if abs(use.time - event.time) > APART_SECONDS:
         yield found(Finding.TIME, _instant(use.time), _instant(event.time))
+
+
+def _is_same_principal(told: str, recorded: str) -> bool:
+    """Tell whether two names may be of one principal: a role's session is one of the role, but of no other session."""
+    if told == recorded:
+        return True
+    one, other = read_caller(told), read_caller(recorded)
+    return one.own in (other.own, other.role) or other.own == one.role
 
 
 def _missing(group: RequestGroup, event: KmsEvent, rules: Rules) -> Iterator[Discrepancy]:

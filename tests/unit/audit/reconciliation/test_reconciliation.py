@@ -267,6 +267,13 @@ def test_a_partition_that_is_too_large_is_divided(tmp_path: Path, monkeypatch: p
     assert result.matched == 1999
 
 
+def test_a_session_is_one_of_its_role_and_of_no_other_session(tmp_path: Path) -> None:
+    role, other = "arn:aws:iam::123456789012:role/path/app", BOB.replace("bob", "eve")
+    uses = [a_use("1", by=role), a_use("2", by=BOB), a_use("3", by=BOB)]
+    events = [an_event("1", by=BOB), an_event("2", by=role), an_event("3", by=other)]
+    assert found(compared(tmp_path, uses, events)) == [("principal", "3")]
+
+
 def test_a_service_that_calls_for_itself_is_compared_by_its_name(tmp_path: Path) -> None:
     service = {"type": "AWSService", "invokedBy": "s3.amazonaws.com"}
     uses = [a_use("1", by="s3.amazonaws.com"), a_use("2", by="ebs.amazonaws.com"), a_use("3", by=ALICE)]
