@@ -66,10 +66,14 @@ class EventFile:
         self.size_bytes = 0
 
     def write(self, lines: bytes) -> None:
-        """Add whole lines. OSError."""
+        """Add whole lines, or none of them: OSError."""
         rest = memoryview(lines)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            os.ftruncate(self._descriptor, self.size_bytes)  # else the next line would follow a torn one
+            raise
         self.size_bytes += len(lines)
 
     def deliver(self) -> Path:

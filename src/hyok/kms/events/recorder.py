@@ -83,11 +83,8 @@ class EventRecorder:
         while not is_ending:
             taken = self._take()
             is_ending = None in taken
-            try:
-                self._write([event for event in taken if event is not None])
-                self._deliver(all_of_them=is_ending)
-            except OSError as error:
-                _log.error("events could not be written to %s: %s", self._place.directory, error.strerror)
+            self._write([event for event in taken if event is not None])
+            self._deliver(all_of_them=is_ending)
             self._tell_losses()
 
     def _take(self) -> list[Event | None]:
@@ -104,7 +101,11 @@ class EventRecorder:
         for event in events:
             lines.setdefault((event.account, event.region), []).append(_encode(event.content) + b"\n")
         for (account, region), written in lines.items():
-            self._file(account, region).write(b"".join(written))
+            try:
+                self._file(account, region).write(b"".join(written))
+            except OSError as error:
+                self._lost += len(written)
+                self._tell("written", error)
 
     def _file(self, account: str, region: str) -> EventFile:
         place = account, region
@@ -125,9 +126,15 @@ class EventRecorder:
             is_old = now - file.begun_at >= self._place.deliver_seconds
             if all_of_them or is_old or file.size_bytes >= _FILE_BYTES:
                 del self._files[place]
-                file.deliver()
+                try:
+                    file.deliver()
+                except OSError as error:
+                    self._tell("delivered; they are at the next start", error)
+
+    def _tell(self, what: str, error: OSError) -> None:
+        _log.error("events in %s could not be %s: %s", self._place.directory, what, error.strerror)
 
     def _tell_losses(self) -> None:
         lost, self._lost = self._lost, 0
         if lost:
-            _log.error("%d events were lost: more came than could be written", lost)
+            _log.error("%d events were lost: they could not be written, or not as fast as they came", lost)

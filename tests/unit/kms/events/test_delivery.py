@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import logging
@@ -144,4 +145,23 @@ def test_a_disk_that_fails_is_told_of_and_ends_nothing(tmp_path: Path, caplog: p
         tmp_path.chmod(0o500)
     with caplog.at_level(logging.ERROR):
         record(tmp_path, *events(1))
-    assert "events could not be written" in caplog.text
+    assert "could not be written" in caplog.text
+    assert "1 events were lost" in caplog.text
+
+
+def test_a_disk_that_is_full_tears_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = EventFile(tmp_path, ACCOUNT, REGION, at=AT, file_format=FileFormat.LINES)
+    file.write(b'{"number":1}\n')
+    write = os.write
+
+    def write_a_little_and_fail(descriptor: int, data: memoryview) -> int:
+        if len(data) > 5:
+            return write(descriptor, data[:5])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write_a_little_and_fail)
+    with pytest.raises(OSError, match="No space left"):
+        file.write(b'{"nu":2}\n')
+    monkeypatch.undo()
+    file.write(b'{"number":3}\n')
+    assert file.deliver().read_bytes() == b'{"number":1}\n{"number":3}\n'
