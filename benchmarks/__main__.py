@@ -120,6 +120,9 @@ def _show_policy_decisions(*, quick: bool) -> dict[str, Any]:
         ("a decision, 200 statements left to one condition", found.decide_by_condition),
         ("a decision, hour and address asked by 20 of 200", found.decide_by_hour_and_address),
         ("a decision by one key policy", found.decide_key_policy),
+        ("the proxy's step, a request like none before", found.authorize_first),
+        ("the proxy's step, decided before", found.authorize_again),
+        ("the proxy's step without a policy", found.authorize_without),
         ("parsing one policy", found.parse_policy),
         ("compiling one policy", found.compile_policy),
     ):

@@ -13,14 +13,24 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
+from hyok.audit.event import RequestRecord
 from hyok.policy.compiled import CompiledPolicies, compile_policies
 from hyok.policy.decision import Decision, Outcome
 from hyok.policy.dialects import KEY_POLICY, PROXY_POLICY
 from hyok.policy.memory import DecisionMemory
 from hyok.policy.parsing import parse_policy
 from hyok.policy.values import Request
+from hyok.proxy.authorization.authorizing import Authorization
+from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
+from hyok.proxy.authorization.policy_set import compile_set
+from hyok.proxy.keystores import ExternalKey, ExternalKeys, KeyStore, KeyStoreState
+from hyok.transport.messages import HttpRequest, Peer
+from hyok.xks.messages import RequestMetadata
 
 POLICIES = 20
 REQUESTS = 1000
@@ -40,6 +50,12 @@ class Found(NamedTuple):
     decide_by_hour_and_address: float
     """Where a tenth of the statements ask for the hour or an address, and apply to everybody."""
     decide_key_policy: float
+    authorize_first: float
+    """The proxy's whole step, of a request like none before it."""
+    authorize_again: float
+    """The same, of one that was decided before."""
+    authorize_without: float
+    """The same, where no policy is set."""
     parse_policy: float
     compile_policy: float
 
@@ -59,8 +75,57 @@ def measure(*, rounds: int) -> Found:
         decide_by_condition=_microseconds(compiled(service_statements).decide, requests, rounds),
         decide_by_hour_and_address=_microseconds(compiled(momentary_statements).decide, requests, rounds),
         decide_key_policy=_microseconds(key_policy.decide, requests, rounds),
+        **_measure_proxy(requests, documents, rounds),
         parse_policy=_microseconds(lambda document: parse_policy(document, PROXY_POLICY), documents, rounds),
         compile_policy=_microseconds(lambda policy: compile_policies({"p": policy}), parsed, rounds),
+    )
+
+
+def _measure_proxy(requests: Sequence[Request], documents: Sequence[str], rounds: int) -> dict[str, float]:
+    """Measure the proxy's own step, from metadata as the codec gives it to the record."""
+    key = ExternalKey("payments-3", "software", "payments")
+    sets = {f"team-{number}": parse_policy(document, PROXY_POLICY) for number, document in enumerate(documents)}
+    authorization, asked = Authorization(), HttpRequest(Peer("10.11.12.13:4711", ""))
+    record = RequestRecord(
+        datetime.now(UTC), asked.peer.address, key_store="main", external_key_id=key.id, operation="Decrypt"
+    )
+    told = [msgspec.json.encode(_metadata_of(request)) for request in requests]
+    read = msgspec.json.Decoder(RequestMetadata).decode
+
+    def measure_step(key_store: KeyStore) -> float:
+        """Return the µs of a round; the texts are new each time, as they are to a proxy."""
+        metadata = [read(each) for each in told]
+        began = time.process_time()
+        for each in metadata:
+            authorization.decide(asked, each, record, key_store=key_store, key=key, now=1.8e9)
+        return (time.process_time() - began) / len(metadata) * 1e6
+
+    def make_key_store(policies: KeyStorePolicies | None) -> KeyStore:
+        return KeyStore("main", "/main", frozenset(), KeyStoreState.ACTIVE, {}, ExternalKeys([key]), policies=policies)
+
+    def make_policies() -> KeyStorePolicies:
+        return KeyStorePolicies("main", of_store=compile_set(sets, {}))
+
+    known = make_key_store(make_policies())
+    measure_step(known)
+    fresh = [make_key_store(make_policies()) for _ in range(rounds)]
+    return {
+        "authorize_first": min(map(measure_step, fresh)),
+        "authorize_again": min(measure_step(known) for _ in range(rounds)),
+        "authorize_without": min(measure_step(make_key_store(None)) for _ in range(rounds)),
+    }
+
+
+def _metadata_of(request: Request) -> RequestMetadata:
+    context = request.context
+    return RequestMetadata(
+        kms_operation=request.action.partition(":")[2],
+        kms_request_id="4112f4d6-db54-4af4-ae30-c55a22a8dfae",
+        aws_principal_arn=request.principal,
+        kms_key_arn=request.resource,
+        aws_source_vpc=str(context["aws:sourcevpc"]),
+        aws_source_vpce=str(context["aws:sourcevpce"]),
+        kms_via_service=str(context["kms:viaservice"]),
     )
 
 

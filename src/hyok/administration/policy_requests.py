@@ -17,7 +17,9 @@ from hyok.xks.operations import XksOperation
 
 _NAMED_METADATA: Final = {field.encode_name: field.name for field in msgspec.structs.fields(RequestMetadata)}
 _NAMES_BY_FOLDED: Final = {name.lower(): name for name in _NAMED_METADATA}
-_RECORD_NAMES: Final = frozenset((*(field.encode_name for field in msgspec.structs.fields(RequestRecord)), "event"))
+_EXPORTED: Final = ("event", "log", "number")
+"""What `hyok audit export` adds."""
+_RECORD_NAMES: Final = frozenset((*(field.encode_name for field in msgspec.structs.fields(RequestRecord)), *_EXPORTED))
 _METADATA_OPERATIONS: Final = ("CreateKey", "DescribeKey")
 _NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -56,9 +58,6 @@ def read_request(record: Mapping[str, Any]) -> TrialRequest:
 
     `request_metadata` is as KMS sends it; what is left out is empty.
     """
-    for name in record:
-        if name not in _RECORD_NAMES:
-            raise NotDoneError(f"{name!r} is no member of an audit record{suggest(name, _RECORD_NAMES)}")
     given = record.get("request_metadata")
     if not isinstance(given, Mapping):
         raise NotDoneError(
@@ -76,6 +75,13 @@ def read_request(record: Mapping[str, Any]) -> TrialRequest:
         address=_address(_text(record, "peer")),
         time=_time(_text(record, "time")),
     )
+
+
+def refuse_other_names(record: Mapping[str, Any]) -> None:
+    """Raise NotDoneError for a name that no audit record has: in what people write it is a typing error."""
+    for name in record:
+        if name not in _RECORD_NAMES:
+            raise NotDoneError(f"{name!r} is no member of an audit record{suggest(name, _RECORD_NAMES)}")
 
 
 def _read_metadata(members: Mapping[str, Any]) -> RequestMetadata:

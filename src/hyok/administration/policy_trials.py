@@ -8,13 +8,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hyok.administration.policy_requests import TrialRequest, read_request
+from hyok.administration.policy_requests import TrialRequest, read_request, refuse_other_names
 from hyok.errors import NotDoneError
 from hyok.policy.callers import principal_arn_of
 from hyok.policy.decision import NOT_ALLOWED, Decision, Outcome
 from hyok.policy.document import Policy
 from hyok.policy.explanation import StatementExplanation, explain
-from hyok.proxy.authorization.facts import EXTRA_METADATA, Organizations, all_keys, make_request
+from hyok.proxy.authorization.facts import EXTRA_METADATA, Organizations, make_context, make_request
 from hyok.proxy.authorization.key_store_policies import KeyStorePolicies, Verdict
 from hyok.proxy.authorization.policy_set import compile_set
 from hyok.xks.errors import XksErrorName
@@ -98,6 +98,7 @@ def _read_expectation(number: int, found: object) -> Expectation:
     if found.get("expect") not in _EXPECTED:
         raise NotDoneError(f'expectation {number}: "expect" must be one of {", ".join(_EXPECTED)}')
     try:
+        refuse_other_names(found["request"])
         request = read_request(found["request"])
     except NotDoneError as error:
         raise NotDoneError(f"expectation {number}: {error}") from error
@@ -127,7 +128,7 @@ def explain_request(policies: KeyStorePolicies, request: TrialRequest, *, with_s
     """Explain what policies decide, or would with those in shadow mode in force."""
     facts = request.facts(policies.organizations)
     verdict = policies.decide_afresh(facts)
-    asked = make_request(facts, all_keys(request.extra))
+    asked = make_request(facts, make_context(facts))
     compiled = [
         (place.candidate or place.enforced) if with_shadow else place.enforced
         for place in policies.places_of(request.external_key_id)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -43,23 +43,27 @@ class Facts(NamedTuple):
     organizations: Organizations
 
 
-def make_request(facts: Facts, keys: Iterable[str]) -> Request:
-    """Return what policies decide on; `keys` are the condition keys to put in, in lower case."""
+Reader: TypeAlias = Callable[[Facts], Value]
+"""Reads a condition key."""
+
+
+def make_request(facts: Facts, context: Context) -> Request:
+    """Return what policies decide on."""
     metadata = facts.metadata
     action = f"kms:{metadata.kms_operation}"
-    return Request(metadata.aws_principal_arn, action, metadata.kms_key_arn, make_context(facts, keys))
+    return Request(metadata.aws_principal_arn, action, metadata.kms_key_arn, context)
 
 
-def make_context(facts: Facts, keys: Iterable[str]) -> Context:
-    """Return condition keys and their values."""
-    context: dict[str, Value] = {}
-    for key in keys:
-        read = _READERS.get(key)
-        if read is not None:
-            context[key] = read(facts)
-        elif key.startswith(EXTRA_METADATA):
-            context[key] = read_extra(facts.extra, key)
-    return context
+def context_readers(keys: Iterable[str]) -> tuple[tuple[str, Reader], ...]:
+    """Return what reads condition keys, given in lower case; of unknown ones there is nothing to read."""
+    known = ((key, _READERS.get(key) or _extra_reader(key)) for key in sorted(keys))
+    return tuple((key, read) for key, read in known if read is not None)
+
+
+def make_context(facts: Facts) -> Context:
+    """Return every condition key that a request may have, for whoever explains."""
+    keys = (*_READERS, *(EXTRA_METADATA + name for name in facts.extra))
+    return {key: read(facts) for key, read in context_readers(keys)}
 
 
 def read_extra(extra: Extra, key: str) -> Value:
@@ -67,14 +71,15 @@ def read_extra(extra: Extra, key: str) -> Value:
     return _as_value(extra.get(key[len(EXTRA_METADATA) :]))
 
 
-def all_keys(extra: Extra) -> list[str]:
-    """Return every condition key that a request may have, for whoever explains."""
-    return [*_READERS, *(EXTRA_METADATA + name for name in extra)]
-
-
 def address_without_port(peer: str) -> str:
     """Return the address of `192.0.2.1:4711` or `[2001:db8::1]:4711`."""
     return peer.rpartition(":")[0].strip("[]")
+
+
+def _extra_reader(key: str) -> Reader | None:
+    if not key.startswith(EXTRA_METADATA):
+        return None
+    return lambda facts: read_extra(facts.extra, key)
 
 
 def _as_value(member: object) -> Value:
@@ -97,7 +102,7 @@ def _day(facts: Facts) -> str:
     return _DAYS[(int(facts.now // _DAY_SECONDS) + _FIRST_DAY) % len(_DAYS)]
 
 
-_READERS: Final[Mapping[str, Callable[[Facts], Value]]] = {
+_READERS: Final[Mapping[str, Reader]] = {
     "aws:principalarn": lambda facts: principal_arn_of(facts.metadata.aws_principal_arn),
     "aws:principalaccount": lambda facts: account_of(facts.metadata.aws_principal_arn) or (),
     "aws:principalorgid": _organization,

@@ -10,10 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from hyok.policy.compiled import Judgement
 from hyok.policy.decision import Decision, Outcome
-from hyok.proxy.authorization.facts import EXTRA_METADATA, Extra, Facts, Organizations, make_request, read_extra
-from hyok.proxy.authorization.policy_set import PolicySet, judge_candidates, judge_enforced
+from hyok.proxy.authorization.facts import (
+    EXTRA_METADATA,
+    Extra,
+    Facts,
+    Organizations,
+    context_readers,
+    make_request,
+    read_extra,
+)
+from hyok.proxy.authorization.policy_set import PolicySet, join_places
 from hyok.xks.messages import RequestMetadata
 
 MAX_VERDICTS: Final = 4096
@@ -42,7 +49,7 @@ class Verdict(NamedTuple):
 class KeyStorePolicies:
     """The policies of a key store and of its external keys."""
 
-    __slots__ = ("_extra_keys", "_key_store", "_of_keys", "_of_store", "_verdicts", "keys", "organizations")
+    __slots__ = ("_extra_keys", "_key_store", "_of_keys", "_of_store", "_readers", "_verdicts", "keys", "organizations")
 
     def __init__(
         self,
@@ -54,13 +61,14 @@ class KeyStorePolicies:
     ) -> None:
         """`of_keys` are the policies of external keys, by their ids."""
         self._key_store = key_store
-        self._of_store = of_store
-        self._of_keys = dict(of_keys or {})
+        self._of_store = join_places(of_store)
+        self._of_keys = {key_id: join_places(of_store, each) for key_id, each in (of_keys or {}).items()}
         self.organizations: Organizations = dict(organizations or {})
-        places = ([] if of_store is None else [of_store], self._of_keys.values())
-        self.keys = frozenset[str]().union(*(_keys_of(place) for group in places for place in group))
+        places = (self._of_store, *self._of_keys.values())
+        self.keys = frozenset[str]().union(*(_keys_of(each) for place in places for each in place.sets))
         """The condition keys that they look at, in lower case."""
         self._extra_keys = tuple(sorted(key for key in self.keys if key.startswith(EXTRA_METADATA)))
+        self._readers = context_readers(self.keys)
         self._verdicts: dict[tuple[object, ...], Verdict] = {}
 
     def decide(  # the facts as they are at hand: a value to hold them would cost as much as the answer
@@ -77,7 +85,7 @@ class KeyStorePolicies:
 
         `read_extra_metadata` is called only if a policy looks at what the specification does not name.
         """
-        if self._of_store is None and external_key_id not in self._of_keys:
+        if not self._of_store.sets and external_key_id not in self._of_keys:
             return None
         case: tuple[object, ...] = (
             metadata.aws_principal_arn,
@@ -109,27 +117,19 @@ class KeyStorePolicies:
         """Decide on a request of any key store, without memory: for whoever tries policies."""
         return self._judge(facts)[0]
 
-    def places_of(self, external_key_id: str) -> list[PolicySet]:
+    def places_of(self, external_key_id: str) -> tuple[PolicySet, ...]:
         """Return the policies that decide on a key, the outermost first."""
-        return [place for place in (self._of_store, self._of_keys.get(external_key_id)) if place is not None]
+        return self._of_keys.get(external_key_id, self._of_store).sets
 
     def _judge(self, facts: Facts) -> tuple[Verdict, bool]:
-        places = self.places_of(facts.external_key_id)
-        request = make_request(facts, self.keys)
-        enforced, candidate = judge_enforced(places, request), judge_candidates(places, request)
-        verdict = Verdict(_decision_of(enforced), _decision_of(candidate))
-        return verdict, _lasts(enforced) and _lasts(candidate)
+        places = self._of_keys.get(facts.external_key_id, self._of_store)
+        request = make_request(facts, {key: read(facts) for key, read in self._readers})
+        enforced, tried = places.judge_enforced(request), places.judge_tried(request)
+        verdict = Verdict(enforced and enforced.decision, tried and tried.decision)
+        return verdict, (enforced is None or enforced.is_lasting) and (tried is None or tried.is_lasting)
 
 
 def _keys_of(place: PolicySet) -> frozenset[str]:
     return frozenset[str]().union(
         *(policies.inputs.keys for policies in (place.enforced, place.candidate) if policies is not None)
     )
-
-
-def _decision_of(judgement: Judgement | None) -> Decision | None:
-    return None if judgement is None else judgement.decision
-
-
-def _lasts(judgement: Judgement | None) -> bool:
-    return judgement is None or judgement.is_lasting

@@ -9,7 +9,7 @@ name, beside all others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from hyok.policy.compiled import CompiledPolicies, Judgement, compile_policies
@@ -44,24 +44,43 @@ def compile_set(
     )
 
 
-def judge_enforced(places: Iterable[PolicySet], request: Request) -> Judgement | None:
-    """Return what the policies in force decide; None if there are none."""
-    unreadable = next((place.unreadable for place in places if place.unreadable), "")
-    if unreadable:
-        return Judgement(Decision(Outcome.DENIED, unreadable, UNREADABLE), is_lasting=True)
-    return _judge_together([place.enforced for place in places if place.enforced is not None], request)
+class Places(NamedTuple):
+    """The policies of all places that decide on one key, the outermost first; prepared once for many requests."""
+
+    sets: tuple[PolicySet, ...]
+    enforced: tuple[CompiledPolicies, ...]
+    tried: tuple[CompiledPolicies, ...]
+    """What would decide with those in shadow mode in force; empty if there are none."""
+    unreadable: str
+
+    def judge_enforced(self, request: Request) -> Judgement | None:
+        """Return what the policies in force decide; None if there are none."""
+        if self.unreadable:
+            return Judgement(Decision(Outcome.DENIED, self.unreadable, UNREADABLE), is_lasting=True)
+        return _judge_together(self.enforced, request)
+
+    def judge_tried(self, request: Request) -> Judgement | None:
+        """Return what would be decided if those in shadow mode were in force; None if there are none."""
+        return _judge_together(self.tried, request)
 
 
-def judge_candidates(places: Iterable[PolicySet], request: Request) -> Judgement | None:
-    """Return what would be decided if those in shadow mode were in force; None if there are none."""
-    if all(place.candidate is None for place in places):
-        return None
-    tried = (place.candidate or place.enforced for place in places)
-    return _judge_together([policies for policies in tried if policies is not None], request)
+def join_places(*sets: PolicySet | None) -> Places:
+    """Prepare the policies of several places, the outermost first."""
+    there = tuple(each for each in sets if each is not None)
+    has_shadow = any(each.candidate is not None for each in there)
+    tried = (each.candidate or each.enforced for each in there) if has_shadow else ()
+    return Places(
+        there,
+        tuple(each.enforced for each in there if each.enforced is not None),
+        tuple(policies for policies in tried if policies is not None),
+        next((each.unreadable for each in there if each.unreadable), ""),
+    )
 
 
-def _judge_together(places: list[CompiledPolicies], request: Request) -> Judgement | None:
+def _judge_together(places: tuple[CompiledPolicies, ...], request: Request) -> Judgement | None:
     """Return the decision that decides of those of several places, the outermost first."""
+    if len(places) == 1:
+        return places[0].judge(request)
     decided: Decision | None = None
     is_lasting = True
     for policies in places:
