@@ -96,10 +96,13 @@ def await_connected(client: Any, store_id: str) -> None:
 
 
 @contextmanager
-def deployment(directory: Path, *, expired_port: int = 0, more_authorities: str = "") -> Iterator[Deployment]:
+def deployment(
+    directory: Path, *, expired_port: int = 0, more_authorities: str = "", kms_settings: str = ""
+) -> Iterator[Deployment]:
     """Set both sides up in `directory` and run them for the length of the block.
 
-    `more_authorities` are trusted by the KMS besides the proxy's own (PEM).
+    `more_authorities` are trusted by the KMS besides the proxy's own (PEM). `kms_settings` are sections for its
+    configuration, in which GATE stands for the address of the way to the proxy.
     """
     directory.mkdir(exist_ok=True)
     holder, kms = directory / "holder", directory / "kms"
@@ -120,6 +123,7 @@ def deployment(directory: Path, *, expired_port: int = 0, more_authorities: str 
         file.write(f'"{OTHER_HOST}" = "127.0.0.1:{gate.port}"\n"{NOBODY_HOST}" = "127.0.0.1:{free_port()}"\n')
         if expired_port:
             file.write(f'"{EXPIRED_HOST}" = "127.0.0.1:{expired_port}"\n')
+        file.write(kms_settings.replace("GATE", f"127.0.0.1:{gate.port}"))
     with (kms / "xks-ca.pem").open("a") as file:
         file.write(more_authorities)
     with served("proxy", holder, proxy_port), served("kms", kms, kms_port):
