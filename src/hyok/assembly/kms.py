@@ -34,7 +34,6 @@ from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.stored_principals import StoredPrincipals
 from hyok.kms.verified_callers import VerifiedCallers
 from hyok.kms.vpc_endpoint_services import EndpointService, EndpointServices, LoadBalancer, PrivateDnsState
-from hyok.storage.changes import current_position
 from hyok.storage.engine import Storage
 from hyok.storage.follower import ChangeFollower
 from hyok.storage.schema import Side
@@ -132,27 +131,26 @@ async def run_kms_service(
     """
     clock = SystemClock()
     with open_kms_storage(settings) as (storage, safe):
-        with storage.reading() as connection:
-            # Asked first: what changes while the rest is read is then applied once more, which does no harm.
-            position = current_position(connection)
         quotas = request_quotas(settings.quotas)
         with loading():
             space = open_key_space(storage, safe, clock, _resource_quotas(settings.quotas))
+        space.turns.tell(SuccessionFollower(storage, safe).apply)
         principals = StoredPrincipals(storage, safe)
         follower = ChangeFollower(
             storage,
-            in_turn([SuccessionFollower(storage, safe).apply, principals.apply]),
-            position=position,
+            in_turn([space.turns.apply, principals.apply]),
+            position=space.turns.position,
             stale_after_seconds=STALE_AFTER_SECONDS,
         )
         stores = CustomKeyStoreDirectory(per_account=settings.quotas.custom_key_stores)
         connections = ProxyConnections(kms_endpoints(settings), clock)
         lifecycle = StoreLifecycle(
             directory=stores,
-            repository=CustomKeyStoreRepository(storage, safe, clock),
+            repository=CustomKeyStoreRepository(storage, safe, clock, space.turns),
             connections=connections,
             has_keys=lambda store_id: bool(space.keys.of_store(store_id)),
             times=LifecycleTimes(settings.connection_delay_seconds, settings.health_check_seconds),
+            turns=space.turns,
         )
         families = operation_families(
             space,

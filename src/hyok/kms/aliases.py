@@ -16,7 +16,6 @@ from hyok.kms.pages import Page, page_of
 from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.turns import Turns
 from hyok.kms.values import Alias, KmsKey
-from hyok.storage.engine import Storage
 
 _RESERVED_PREFIX: Final = "alias/aws/"
 
@@ -28,14 +27,12 @@ class Aliases:
         self,
         index: KeyIndex,
         *,
-        storage: Storage,
         turns: Turns,
         clock: Clock,
         per_key: int = ResourceQuotas().aliases_per_key,
     ) -> None:
         """`per_key` is how many a key may have; 0 for any number."""
         self._index = index
-        self._storage = storage
         self._turns = turns
         self._clock = clock
         self._per_key = per_key
@@ -65,17 +62,17 @@ class Aliases:
     async def create(self, call: Call, name: str, key: KmsKey) -> None:
         """Store a new alias. AwsError if the name cannot be had, is taken, or the key has too many."""
         check_alias_name(name)
-        await self._turns.take(self._create(call, name, key))
+        await self._turns.take(lambda: self._create(call, name, key))
 
     async def move(self, call: Call, name: str, key: KmsKey) -> None:
         """Point an alias at another key. AwsError if there is no such alias, or the key has too many."""
         check_alias_name(name)
-        await self._turns.take(self._move(call, name, key))
+        await self._turns.take(lambda: self._move(call, name, key))
 
     async def delete(self, call: Call, name: str) -> None:
         """Delete an alias. AwsError if there is no such alias."""
         check_alias_name(name)
-        await self._turns.take(self._delete(call, name))
+        await self._turns.take(lambda: self._delete(call, name))
 
     async def _create(self, call: Call, name: str, key: KmsKey) -> None:
         arn = alias_arn(call.account, call.region, name)
@@ -84,7 +81,7 @@ class Aliases:
         self._require_room(key)
         now = round(self._clock.now(), 3)
         alias = Alias(call.account, call.region, name, arn, key.key_id, created_at=now, updated_at=now)
-        await self._storage.run(partial(repository.insert_alias, alias=alias))
+        await self._turns.store(partial(repository.insert_alias, alias=alias))
         self._index.put_alias(alias)
 
     async def _move(self, call: Call, name: str, key: KmsKey) -> None:
@@ -92,12 +89,12 @@ class Aliases:
         if was.key_id != key.key_id:
             self._require_room(key)
         alias = was._replace(key_id=key.key_id, updated_at=round(self._clock.now(), 3))
-        await self._storage.run(partial(repository.update_alias, alias=alias, was=was))
+        await self._turns.store(partial(repository.update_alias, alias=alias, was=was))
         self._index.put_alias(alias)
 
     async def _delete(self, call: Call, name: str) -> None:
         alias = self.find(call, name)
-        await self._storage.run(partial(repository.delete_alias, alias=alias, at=self._clock.now()))
+        await self._turns.store(partial(repository.delete_alias, alias=alias, at=self._clock.now()))
         self._index.drop_alias(alias)
 
     def _require_room(self, key: KmsKey) -> None:

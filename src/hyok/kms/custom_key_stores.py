@@ -116,6 +116,14 @@ class CustomKeyStoreDirectory:
         """Return a store that is known to be there."""
         return self._stores[store_id]
 
+    def all(self) -> tuple[CustomKeyStore, ...]:
+        """Return every store, in no order."""
+        return tuple(self._stores.values())
+
+    def known(self, store_id: str) -> CustomKeyStore | None:
+        """Return a store, if it is there."""
+        return self._stores.get(store_id)
+
     def is_connected(self, store_id: str) -> bool:
         """Tell whether the KMS keys of a store may be used."""
         return self._stores[store_id].state is ConnectionState.CONNECTED

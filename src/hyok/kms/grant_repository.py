@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from hyok.kms.grant_values import Grant, GrantConstraints, GrantPrincipal
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.schema import grants, keys
 
+_ALL: Final = select(grants, keys.c.arn.label("key_arn")).join(keys, keys.c.key_id == grants.c.key_id)
+
 
 def load_grants(connection: Connection) -> tuple[Grant, ...]:
     """Read all grants, once, at start. Sorted by id, because sorted lists are made of them."""
-    rows = connection.execute(
-        select(grants, keys.c.arn.label("key_arn"))
-        .join(keys, keys.c.key_id == grants.c.key_id)
-        .order_by(grants.c.grant_id)
-    )
+    rows = connection.execute(_ALL.order_by(grants.c.grant_id))
+    return tuple(_grant_of(row) for row in rows.mappings())
+
+
+def read_grants(connection: Connection, grant_ids: Collection[str]) -> tuple[Grant, ...]:
+    """Read some grants; those that are not there are left out."""
+    rows = connection.execute(_ALL.where(grants.c.grant_id.in_(grant_ids)))
     return tuple(_grant_of(row) for row in rows.mappings())
 
 

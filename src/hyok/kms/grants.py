@@ -20,7 +20,6 @@ from hyok.kms.pages import Page, page_of
 from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.turns import Turns
 from hyok.kms.values import KmsKey
-from hyok.storage.engine import Storage
 
 _GRANT_ID: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -34,7 +33,6 @@ class Grants:
         keys: KeyIndex,
         tokens: GrantTokens,
         *,
-        storage: Storage,
         turns: Turns,
         clock: Clock,
         per_key: int = ResourceQuotas().grants_per_key,
@@ -43,7 +41,6 @@ class Grants:
         self._index = index
         self._keys = keys
         self._tokens = tokens
-        self._storage = storage
         self._turns = turns
         self._per_key = per_key
         self._clock = clock
@@ -93,12 +90,12 @@ class Grants:
 
     async def create(self, wanted: Grant) -> tuple[Grant, str]:
         """Store a grant, unless one of its name that says the same is there; return the one or other, and a token."""
-        grant = await self._turns.take(self._create(wanted))
+        grant = await self._turns.take(lambda: self._create(wanted))
         return grant, self._tokens.create(grant.grant_id)
 
     async def delete(self, grant: Grant) -> None:
         """Delete a grant. No error if somebody was quicker."""
-        await self._turns.take(self._delete(grant))
+        await self._turns.take(lambda: self._delete(grant))
 
     async def _create(self, wanted: Grant) -> Grant:
         repeated = self._index.repeated(wanted)
@@ -106,14 +103,14 @@ class Grants:
             return repeated
         self._require_room(wanted)
         grant = replace(wanted, grant_id=secrets.token_hex(32), created_at=round(self._clock.now(), 3))
-        await self._storage.run(partial(grant_repository.insert_grant, grant=grant))
+        await self._turns.store(partial(grant_repository.insert_grant, grant=grant))
         self._index.put(grant)
         return grant
 
     async def _delete(self, grant: Grant) -> None:
         if self._index.grant(grant.grant_id) is None:
             return
-        await self._storage.run(partial(grant_repository.delete_grant, grant=grant, at=self._clock.now()))
+        await self._turns.store(partial(grant_repository.delete_grant, grant=grant, at=self._clock.now()))
         self._index.drop(grant)
 
     def _require_room(self, wanted: Grant) -> None:

@@ -35,8 +35,10 @@ from hyok.kms.operations.rotation import RotationOperations
 from hyok.kms.operations.tags import TagOperations
 from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.repository import load_keys
+from hyok.kms.stored_keys import StoredKeySpace
 from hyok.kms.turns import Turns
 from hyok.kms.values import KmsKey
+from hyok.storage.changes import current_position
 from hyok.storage.engine import Storage
 
 
@@ -53,6 +55,8 @@ class KeySpace(NamedTuple):
     grants: Grants
     tokens: GrantTokens
     authorization: Authorization
+    turns: Turns
+    """Of all that is written: the custom key stores too."""
 
 
 def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQuotas | None = None) -> KeySpace:
@@ -60,6 +64,7 @@ def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQ
     with storage.reading() as connection:
         stored = load_keys(connection)
         stored_grants = load_grants(connection)
+        position = current_position(connection)
     quotas = quotas or ResourceQuotas()
     index = KeyIndex()
     for key in stored.keys:
@@ -71,7 +76,8 @@ def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQ
         grant_index.put(grant)
     backing_keys = BackingKeys(safe, stored.backing_keys)
     tokens = GrantTokens(safe)
-    turns = Turns()
+    turns = Turns(storage, position=position)
+    turns.tell(StoredKeySpace(storage, index=index, backing_keys=backing_keys, grants=grant_index).apply)
     return KeySpace(
         Keys(
             index,
@@ -82,19 +88,19 @@ def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQ
             clock=clock,
             per_account=quotas.keys,
         ),
-        Aliases(index, storage=storage, turns=turns, clock=clock, per_key=quotas.aliases_per_key),
+        Aliases(index, turns=turns, clock=clock, per_key=quotas.aliases_per_key),
         backing_keys,
         Grants(
             grant_index,
             index,
             tokens,
-            storage=storage,
             turns=turns,
             clock=clock,
             per_key=quotas.grants_per_key,
         ),
         tokens,
         Authorization(grant_index, key_aliases=partial(_alias_names, index), clock=clock),
+        turns,
     )
 
 
@@ -107,7 +113,7 @@ def operation_families(
     schedule_clock: Clock,
 ) -> tuple[OperationFamily, ...]:
     """Return the operations on keys. `schedule_clock` is the key schedule's."""
-    keys, aliases, backing_keys, grants, tokens, authorization = space
+    keys, aliases, backing_keys, grants, tokens, authorization, _ = space
     access = KeyAccess(keys, stores, tokens, authorization)
     encryption = DoubleEncryption(backing_keys, external_keys)
     usages = LastUsages(clock)

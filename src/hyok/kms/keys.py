@@ -117,22 +117,22 @@ class Keys:
 
     async def create(self, key: KmsKey) -> None:
         """Store a new key with fresh backing material."""
-        await self._turns.take(self._create(key))
+        await self._turns.take(lambda: self._create(key))
 
     async def change(self, key: KmsKey, change: Callable[[KmsKey], KmsKey]) -> KmsKey:
         """Put a changed key in this one's place and return it. `change` sees the key as it then is, and may refuse."""
-        return await self._turns.take(self._change(key, change))
+        return await self._turns.take(lambda: self._change(key, change))
 
     async def rotate(
         self, key: KmsKey, change: Callable[[KmsKey], KmsKey], *, rotation_type: RotationType, at: float
     ) -> KmsKey:
         """Give a key fresh material to encrypt with, and return it. `change` is as for `change`."""
-        return await self._turns.take(self._rotate(key, change, rotation_type, at))
+        return await self._turns.take(lambda: self._rotate(key, change, rotation_type, at))
 
     async def delete_due(self, now: float) -> Sequence[KmsKey]:
         """Delete for good all keys whose deletion date has passed, and return them."""
         due = [key for key in self._index.due_keys(now) if key.state is KeyState.PENDING_DELETION]
-        return [key for key in due if await self._turns.take(self._delete_if_due(key.key_id, now))]
+        return [key for key in due if await self._turns.take(partial(self._delete_if_due, key.key_id, now))]
 
     async def erase_traces(self) -> bool:
         """Leave nothing of deleted material in any file of the storage; False if it has to be tried again."""
@@ -141,7 +141,7 @@ class Keys:
     async def rotate_due(self, now: float) -> Sequence[KmsKey]:
         """Give fresh material to all keys whose rotation date has passed, and return them."""
         due = [key for key in self._index.due_keys(now) if key.state is KeyState.ENABLED]
-        return [key for key in due if await self._turns.take(self._rotate_if_due(key, now))]
+        return [key for key in due if await self._turns.take(partial(self._rotate_if_due, key, now))]
 
     def _find_by_alias(self, call: Call, name: str) -> KmsKey | None:
         arn = alias_arn(call.account, call.region, name) if name.startswith(ALIAS_PREFIX) else name
@@ -157,7 +157,7 @@ class Keys:
         if key.external_key is not None:
             self.require_untied(key.external_key)
         backing_key = self._backing_keys.create(key, at=round(self._clock.now(), 3))
-        await self._storage.run(partial(repository.insert_key, key=key, backing_key=backing_key))
+        await self._turns.store(partial(repository.insert_key, key=key, backing_key=backing_key))
         self._backing_keys.add(backing_key)
         self._index.put_key(key)
 
@@ -165,7 +165,7 @@ class Keys:
         was = self._as_it_is(key)
         changed = change(was)
         if changed != was:
-            await self._storage.run(partial(repository.update_key, key=changed, was=was, at=self._clock.now()))
+            await self._turns.store(partial(repository.update_key, key=changed, was=was, at=self._clock.now()))
             self._index.put_key(changed)
         return changed
 
@@ -175,7 +175,7 @@ class Keys:
         was = self._as_it_is(key)
         rotated = replace(change(was), backing_key=was.backing_key + 1)
         backing_key = self._backing_keys.create(rotated, at=round(at, 3), rotation_type=rotation_type)
-        await self._storage.run(
+        await self._turns.store(
             partial(repository.rotate_key, key=rotated, backing_key=backing_key, was=was, at=self._clock.now())
         )
         self._backing_keys.add(backing_key)
@@ -192,7 +192,7 @@ class Keys:
         key = self._index.key(key_id)
         if key is None or not _is_due(key, now):
             return False
-        await self._storage.run(partial(repository.delete_key, key=key, at=self._clock.now()))
+        await self._turns.store(partial(repository.delete_key, key=key, at=self._clock.now()))
         self._index.drop_key(key)
         self._grants.drop_grants_of(key_id)
         self._backing_keys.forget(key_id)

@@ -6,9 +6,10 @@ the loop goes through `Storage.run`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, RowMapping, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, RowMapping, and_, delete, insert, select, tuple_, update
 
 from hyok.errors import HyokError
 from hyok.kms.backing_keys import SealedBackingKey
@@ -28,7 +29,7 @@ from hyok.storage.schema import aliases, backing_keys, grants, keys
 
 
 class StaleMemoryError(HyokError):
-    """A row is not as this process has it in memory: another process writes to the same storage."""
+    """A row is not as this process has it in memory, and the change log does not tell why."""
 
 
 class StoredKeys(NamedTuple):
@@ -46,6 +47,22 @@ def load_keys(connection: Connection) -> StoredKeys:
         tuple(_backing_key_of(row) for row in connection.execute(select(backing_keys)).mappings()),
         tuple(_alias_of(row) for row in connection.execute(select(aliases).order_by(aliases.c.name)).mappings()),
     )
+
+
+def read_keys(
+    connection: Connection, key_ids: Collection[str]
+) -> tuple[tuple[KmsKey, ...], tuple[SealedBackingKey, ...]]:
+    """Read some keys with all their backing keys; those that are not there are left out."""
+    found = connection.execute(select(keys).where(keys.c.key_id.in_(key_ids))).mappings()
+    material = connection.execute(select(backing_keys).where(backing_keys.c.key_id.in_(key_ids))).mappings()
+    return tuple(_key_of(row) for row in found), tuple(_backing_key_of(row) for row in material)
+
+
+def read_aliases(connection: Connection, places: Collection[tuple[str, str, str]]) -> tuple[Alias, ...]:
+    """Read some aliases by account, Region and name; those that are not there are left out."""
+    columns = tuple_(aliases.c.account, aliases.c.region, aliases.c.name)
+    rows = connection.execute(select(aliases).where(columns.in_(list(places)))).mappings()
+    return tuple(_alias_of(row) for row in rows)
 
 
 def insert_key(connection: Connection, key: KmsKey, backing_key: SealedBackingKey) -> None:
@@ -124,8 +141,8 @@ def _points_as_known(alias: Alias) -> ColumnElement[bool]:
 def _require_one(result: CursorResult[tuple[()]], arn: str) -> None:
     if result.rowcount != 1:
         raise StaleMemoryError(
-            f"{arn} was changed in the storage by another process ({result.rowcount} rows matched, 1 expected); "
-            "let one KMS service write to a storage, and restart it"
+            f"{arn} was changed in the storage, and not by hyok ({result.rowcount} rows matched, 1 expected); restart "
+            "the KMS service, which then takes the storage as it is"
         )
 
 

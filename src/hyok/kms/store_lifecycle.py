@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import uuid4
 
@@ -23,9 +24,14 @@ from hyok.kms.external_failures import connection_error_code
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.turns import Turns
 from hyok.kms.vpc_endpoint_services import EndpointServiceUnfit
+from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.errors import StorageError
 
 _log: Final = logging.getLogger(__name__)
+
+
+TAKE_OVER_SECONDS: Final = 10.0
+"""How much longer than usual another process may take to connect or disconnect, before this one does it."""
 
 
 class LifecycleTimes(NamedTuple):
@@ -57,34 +63,45 @@ class StoreLifecycle:
         connections: ProxyConnections,
         has_keys: Callable[[str], bool],
         times: LifecycleTimes,
+        turns: Turns,
     ) -> None:
         self._directory = directory
         self._repository = repository
         self._connections = connections
         self._has_keys = has_keys
         self._times = times
-        self._turns = Turns()
+        self._turns = turns
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group = asyncio.TaskGroup()
 
     async def start(self) -> None:
         """Load all stores and take up what the last run left: connected stores, and those on their way."""
         await self._group.__aenter__()
+        self._turns.tell(self.apply)
         for store in await self._repository.load():
             self._directory.put(store)
-            await self._resume(store)
+        for store in self._directory.all():
+            await self._turns.take(partial(self._resume, store.id))
 
     async def aclose(self) -> None:
         """End the background work and close all connections. What is connected stays so for the next start."""
         for task in self._tasks.values():
             task.cancel()
         await self._group.__aexit__(None, None, None)
-        await self._turns.take(asyncio.sleep(0))  # a write that had begun ends before the storage closes
+        await self._turns.take(lambda: asyncio.sleep(0))  # a write that had begun ends before the storage closes
         await self._connections.aclose()
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Take in what other processes did to stores. HyokError if that cannot be read."""
+        changed = {change.subject for change in changes if change.kind is ChangeKind.CUSTOM_KEY_STORE}
+        if changed:
+            found = await self._repository.read(changed)
+            for store_id in sorted(changed):
+                await self._take_in(store_id, found.get(store_id))
 
     async def add(self, store: CustomKeyStore) -> None:
         """Add a new store. Refused like `check_new`, because another may have come since that was asked."""
-        await self._turns.take(self._add(store))
+        await self._turns.take(lambda: self._add(store))
 
     def check_new(self, store: CustomKeyStore) -> None:
         """Refuse a store over the quota, or one that shares with another what must be its own."""
@@ -93,7 +110,7 @@ class StoreLifecycle:
 
     async def change(self, call: Call, store_id: str, change: StoreChange) -> None:
         """Change a store's properties, effective from its next request. Refused like `check_change`."""
-        await self._turns.take(self._change(call, store_id, change))
+        await self._turns.take(lambda: self._change(call, store_id, change))
 
     def check_change(self, call: Call, store_id: str, change: StoreChange) -> CustomKeyStore:
         """Return the store as it would be; refuse an unknown store, a state that forbids it, and what is not unique."""
@@ -105,15 +122,15 @@ class StoreLifecycle:
 
     async def connect(self, call: Call, store_id: str) -> None:
         """Begin to connect a store; to a store that is connected, or on its way, nothing happens."""
-        await self._turns.take(self._connect(call, store_id))
+        await self._turns.take(lambda: self._connect(call, store_id))
 
     async def disconnect(self, call: Call, store_id: str) -> None:
         """Let no KMS key use a store any longer, and begin to disconnect it."""
-        await self._turns.take(self._disconnect(call, store_id))
+        await self._turns.take(lambda: self._disconnect(call, store_id))
 
     async def delete(self, call: Call, store_id: str) -> None:
         """Delete a disconnected store that has no KMS key left."""
-        await self._turns.take(self._delete(call, store_id))
+        await self._turns.take(lambda: self._delete(call, store_id))
 
     # Each of these is one turn: what it decides by the directory still holds when the storage has it.
 
@@ -177,7 +194,60 @@ class StoreLifecycle:
 
     # In the background
 
-    async def _resume(self, store: CustomKeyStore) -> None:
+    async def _take_in(self, store_id: str, store: CustomKeyStore | None) -> None:
+        known = self._directory.known(store_id)
+        if store is None:
+            if known is not None:
+                self._directory.remove(store_id)
+            await self._part(store_id)
+        elif store != known:
+            self._directory.put(store)
+            if known is not None and _has_same_connection(store, known):
+                self._connections.revise(store)
+            else:
+                await self._follow(store)
+
+    async def _follow(self, store: CustomKeyStore) -> None:
+        """Connect or part as another process did, which also sees it through, unless it ends before."""
+        match store.state:
+            case ConnectionState.CONNECTED:
+                await self._part(store.id)
+                self._reconnect(store)
+            case ConnectionState.CONNECTING:
+                self._begin(store.id, self._take_over(self._finish_connecting(store.id, str(uuid4()))))
+            case ConnectionState.DISCONNECTING:
+                self._connections.bar(store.id)
+                self._begin(store.id, self._take_over(self._finish_disconnecting(store.id)))
+            case ConnectionState.DISCONNECTED | ConnectionState.FAILED:
+                await self._part(store.id)
+
+    async def _take_over(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await asyncio.sleep(self._times.settle_seconds + TAKE_OVER_SECONDS)
+        except asyncio.CancelledError:
+            work.close()  # the other process has done it
+            raise
+        await work
+
+    async def _part(self, store_id: str) -> None:
+        task = self._tasks.pop(store_id, None)
+        if task is not None:
+            task.cancel()
+        await self._connections.close(store_id)
+
+    def _reconnect(self, store: CustomKeyStore) -> None:
+        try:
+            self._connections.open(store)
+        except EndpointServiceUnfit as error:
+            _log.error("the custom key store %s is connected, but not from this process: %s", store.id, error)
+            return
+        self._connections.admit(store.id)
+        self._begin(store.id, self._watch(store.id))
+
+    async def _resume(self, store_id: str) -> None:
+        store = self._directory.known(store_id)
+        if store is None:
+            return  # another process was faster
         match store.state:
             case ConnectionState.CONNECTED:
                 await self._resume_connected(store)
@@ -211,12 +281,12 @@ class StoreLifecycle:
             # Where, and of what type, but not the text: it could hold anything.
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("the work on the custom key store %s ended with %s\n%s", store_id, type(error).__name__, where)
-            await self._turns.take(self._conclude_connecting(store_id, ConnectionErrorCode.INTERNAL_ERROR))
+            await self._turns.take(lambda: self._conclude_connecting(store_id, ConnectionErrorCode.INTERNAL_ERROR))
 
     async def _finish_connecting(self, store_id: str, request_id: str) -> None:
         await asyncio.sleep(self._times.settle_seconds)
         error = await self._try_connecting(store_id, request_id)
-        await self._turns.take(self._conclude_connecting(store_id, error))
+        await self._turns.take(lambda: self._conclude_connecting(store_id, error))
         if error is None:
             await self._watch(store_id)
 
@@ -229,8 +299,8 @@ class StoreLifecycle:
         return connection_error_code(check.failure) if check.failure else None
 
     async def _conclude_connecting(self, store_id: str, error: ConnectionErrorCode | None) -> None:
-        if self._directory.get(store_id).state is not ConnectionState.CONNECTING:
-            return  # disconnected while it waited for its turn
+        if not self._is(ConnectionState.CONNECTING, store_id):
+            return  # disconnected while it waited for its turn, or connected by another process
         if error is None:
             await self._conclude(store_id, ConnectionState.CONNECTED)
             self._connections.admit(store_id)
@@ -238,15 +308,33 @@ class StoreLifecycle:
             await self._connections.close(store_id)
             await self._conclude(store_id, ConnectionState.FAILED, error)
 
+    async def _conclude_disconnecting(self, store_id: str) -> None:
+        if self._is(ConnectionState.DISCONNECTING, store_id):
+            await self._conclude(store_id, ConnectionState.DISCONNECTED)
+
+    def _is(self, state: ConnectionState, store_id: str) -> bool:
+        store = self._directory.known(store_id)
+        return store is not None and store.state is state
+
     async def _finish_disconnecting(self, store_id: str) -> None:
         await asyncio.sleep(self._times.settle_seconds)
         await self._connections.close(store_id)
-        await self._turns.take(self._conclude(store_id, ConnectionState.DISCONNECTED))
+        await self._turns.take(lambda: self._conclude_disconnecting(store_id))
 
     async def _watch(self, store_id: str) -> None:
         while True:
             await asyncio.sleep(self._times.health_check_seconds)
             await self._connections.check(store_id, HealthQuestion("KmsHealthCheck", str(uuid4())))
+
+
+def _has_same_connection(one: CustomKeyStore, other: CustomKeyStore) -> bool:
+    """Tell whether two states of a store leave a connection as it is, but for the credential and the path."""
+    return (one.state, one.host, one.connectivity, one.vpc_endpoint_service) == (
+        other.state,
+        other.host,
+        other.connectivity,
+        other.vpc_endpoint_service,
+    )
 
 
 def _require(store: CustomKeyStore, operation: StoreOperation) -> ConnectionState:

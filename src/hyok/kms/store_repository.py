@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
@@ -10,6 +11,7 @@ from hyok.clock import Clock
 from hyok.custody.safe import Safe
 from hyok.kms.connection_state import ConnectionErrorCode, ConnectionState
 from hyok.kms.custom_key_stores import Connectivity, CustomKeyStore, ProxyCredential, VpcEndpointService
+from hyok.kms.turns import Turns
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
 from hyok.storage.schema import custom_key_stores
@@ -21,8 +23,10 @@ _TABLE: Final = custom_key_stores.name
 class CustomKeyStoreRepository:
     """Keeps custom key stores across restarts. Each write is durable when it returns. Raises StorageError."""
 
-    def __init__(self, storage: Storage, safe: Safe, clock: Clock) -> None:
+    def __init__(self, storage: Storage, safe: Safe, clock: Clock, turns: Turns | None = None) -> None:
+        """With `turns`, what is written is written from inside a turn."""
         self._storage = storage
+        self._run = storage.run if turns is None else turns.store
         self._safe = safe
         self._clock = clock
 
@@ -34,6 +38,15 @@ class CustomKeyStoreRepository:
 
         return await self._storage.read(read)
 
+    async def read(self, store_ids: Collection[str]) -> dict[str, CustomKeyStore]:
+        """Return some stores by their ids; those that are not there are left out. CustodyError as for `load`."""
+        query = select(custom_key_stores).where(custom_key_stores.c.id.in_(store_ids))
+
+        def read(connection: Connection) -> dict[str, CustomKeyStore]:
+            return {row["id"]: self._store_of(row) for row in connection.execute(query).mappings()}
+
+        return await self._storage.read(read)
+
     async def add(self, store: CustomKeyStore) -> None:
         """Write a new store."""
         row = self._row_of(store)
@@ -42,7 +55,7 @@ class CustomKeyStoreRepository:
             connection.execute(insert(custom_key_stores), row)
             self._record(connection, store.id)
 
-        await self._storage.run(write)
+        await self._run(write)
 
     async def replace(self, store: CustomKeyStore) -> None:
         """Write a store over the one with its id."""
@@ -52,7 +65,7 @@ class CustomKeyStoreRepository:
             connection.execute(update(custom_key_stores).where(custom_key_stores.c.id == store.id), row)
             self._record(connection, store.id)
 
-        await self._storage.run(write)
+        await self._run(write)
 
     async def delete(self, store_id: str) -> None:
         """Delete a store; StorageError if a KMS key still refers to it."""
@@ -61,7 +74,7 @@ class CustomKeyStoreRepository:
             connection.execute(delete(custom_key_stores).where(custom_key_stores.c.id == store_id))
             self._record(connection, store_id)
 
-        await self._storage.run(write)
+        await self._run(write)
 
     def _record(self, connection: Connection, store_id: str) -> None:
         record_change(connection, ChangeKind.CUSTOM_KEY_STORE, store_id, at=self._clock.now())

@@ -92,10 +92,11 @@ class Rig:
         self.connections = ProxyConnections(endpoints, clock)
         self.lifecycle = StoreLifecycle(
             directory=self.stores,
-            repository=CustomKeyStoreRepository(self._storage, safe, clock),
+            repository=CustomKeyStoreRepository(self._storage, safe, clock, self.space.turns),
             connections=self.connections,
             has_keys=lambda store_id: bool(self.space.keys.of_store(store_id)),
             times=times,
+            turns=self.space.turns,
         )
         operations = CustomKeyStoreOperations(
             directory=self.stores, lifecycle=self.lifecycle, connections=self.connections, clock=clock

@@ -153,7 +153,7 @@ def test_a_row_changed_behind_the_memory_is_not_overwritten(kms: RunningKms) -> 
     key = kms.find(kms.create_key())
     with kms.storage.transaction() as connection:
         connection.execute(keys_table.update().values(state="PendingDeletion", deletion_at=1.0))
-    with pytest.raises(StaleMemoryError, match="changed in the storage by another process"):
+    with pytest.raises(StaleMemoryError, match="changed in the storage, and not by hyok"):
         kms.run(kms.space.keys.change(key, disabled))
     assert kms.find(key.arn) == key
 

@@ -16,6 +16,7 @@ from hyok.kms.custom_key_stores import CustomKeyStore, CustomKeyStoreDirectory
 from hyok.kms.endpoints import ProxyEndpoints
 from hyok.kms.store_lifecycle import LifecycleTimes, StoreChange, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.kms.turns import Turns
 from hyok.storage.engine import open_storage
 from hyok.storage.errors import StorageError
 from hyok.storage.schema import Side
@@ -54,7 +55,8 @@ class Stage:
     def __init__(self, directory: Path, runner: asyncio.Runner) -> None:
         self._runner = runner
         self.storage = open_storage(storage_url(directory / "kms.db", Side.KMS), Side.KMS)
-        self.repository = FailingRepository(self.storage, open_safe(self.storage, ROOT), SystemClock())
+        self.turns = Turns(self.storage, position=0)
+        self.repository = FailingRepository(self.storage, open_safe(self.storage, ROOT), SystemClock(), self.turns)
         self.with_keys: set[str] = set()
         self.restart()
 
@@ -67,6 +69,7 @@ class Stage:
             connections=self.connections,
             has_keys=self.with_keys.__contains__,
             times=LifecycleTimes(settle_seconds=0.001, health_check_seconds=3600.0),
+            turns=self.turns,
         )
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

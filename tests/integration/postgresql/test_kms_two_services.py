@@ -1,0 +1,3 @@
+"""The same tests, on PostgreSQL."""
+
+from tests.unit.kms.test_two_services import *  # noqa: F403
