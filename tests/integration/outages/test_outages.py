@@ -43,7 +43,8 @@ def test_a_lost_key_manager_is_an_internal_failure_until_it_is_back(outages: Out
             found = load.during("away", 0.7)
             outage.give_back(outages)
             seconds = load.seconds_to_recover(at_most=RECOVERY_SECONDS)
-            assert load.during("back", 0.5) == {RIGHT}, f"recovered after {seconds:.1f} seconds"
+            assert seconds <= RECOVERY_SECONDS
+            load.settle("back")
             assert "InternalException" in found
             # A call may wait for the thread, or the connection, that tries whether it is back.
             assert found <= {"InternalException", "DependencyTimeoutException"}

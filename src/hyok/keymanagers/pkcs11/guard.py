@@ -97,7 +97,7 @@ class TokenGuard:
         """
         cause = self._try_to_connect(_Remedy.REOPEN)
         for _ in range(_LOOKS_AT_START):
-            if not (isinstance(cause, TokenMissingError) and cause.others_are_there):
+            if not isinstance(cause, TokenMissingError):
                 break
             # SoftHSM overlooks a token whose files another process has locked, until it is initialised anew.
             time.sleep(max(0.0, self._retry_at - time.monotonic()))
