@@ -83,7 +83,7 @@ def create_credential(
                 "retired_at": None,
             },
         )
-        record_change(connection, ChangeKind.CREDENTIAL, key_store, at=now)
+        _record(connection, key_store, pair.access_key_id, "create", at=now)
     return pair
 
 
@@ -113,7 +113,7 @@ def retire_credential(storage: Storage, safe: Safe, clock: Clock, access_key_id:
             .where(credentials.c.access_key_id == access_key_id)
             .values(retired_at=now, sealed_secret=resealed)
         )
-        record_change(connection, ChangeKind.CREDENTIAL, credential.key_store, at=now)
+        _record(connection, credential.key_store, access_key_id, "retire", at=now)
     return replace(credential, retired_at=now)
 
 
@@ -122,7 +122,7 @@ def delete_credential(storage: Storage, clock: Clock, access_key_id: str) -> Non
     with storage.transaction() as connection:
         credential = _get(connection, access_key_id)
         connection.execute(delete(credentials).where(credentials.c.access_key_id == access_key_id))
-        record_change(connection, ChangeKind.CREDENTIAL, credential.key_store, at=clock.now())
+        _record(connection, credential.key_store, access_key_id, "delete", at=clock.now())
 
 
 def reveal_credential(
@@ -163,6 +163,11 @@ class _ConsoleCredential(msgspec.Struct, frozen=True, rename="pascal"):
 class _ConsoleFile(msgspec.Struct, frozen=True, rename="pascal"):
     xks_proxy_uri_path: str
     xks_proxy_authentication_credential: _ConsoleCredential
+
+
+def _record(connection: Connection, key_store: str, access_key_id: str, act: str, *, at: float) -> None:
+    details = {"access_key_id": access_key_id}
+    record_change(connection, ChangeKind.CREDENTIAL, key_store, at=at, act=act, details=details)
 
 
 def _generate() -> CredentialPair:

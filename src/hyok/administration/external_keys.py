@@ -107,7 +107,7 @@ def add_external_key(
         if bind_first_use:
             write_unbound(connection, key_store, external_key_id)
             key = replace(key, first_use=FirstUse(None, None))
-        record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=key.created_at)
+        _record(connection, key, "add", at=key.created_at)
     return key
 
 
@@ -115,7 +115,7 @@ def add_copy(storage: Storage, clock: Clock, *, key_store: str, external_key_id:
     """Add a further copy of an external key, behind those there are. NotDoneError if it has one there already."""
     with storage.transaction() as connection:
         key = _add_copy(connection, get_external_key(connection, key_store, external_key_id), place)
-        record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=clock.now())
+        _record(connection, key, "add copy to", at=clock.now())
     return key
 
 
@@ -167,9 +167,27 @@ def remove_external_key(storage: Storage, clock: Clock, *, key_store: str, exter
             for table in (external_key_copies, first_use_bindings, proxy_policies, decrypt_callers, external_keys)
         }
         if deleted[proxy_policies]:
-            record_change(connection, ChangeKind.POLICY, key_store, at=clock.now())
-        record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=clock.now())
+            record_change(
+                connection,
+                ChangeKind.POLICY,
+                key_store,
+                at=clock.now(),
+                act="remove",
+                details={"external_key_id": external_key_id},
+            )
+        _record(connection, key, "remove", at=clock.now())
     return key
+
+
+def _record(connection: Connection, key: ExternalKey, act: str, *, at: float) -> None:
+    record_change(
+        connection,
+        ChangeKind.EXTERNAL_KEY,
+        f"{key.key_store}/{key.external_key_id}",
+        at=at,
+        act=act,
+        details={"places": [str(place) for place in key.places], "binds_first_use": key.first_use is not None},
+    )
 
 
 def _find(connection: Connection, key_store: str, external_key_id: str) -> ExternalKey | None:

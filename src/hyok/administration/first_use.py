@@ -67,4 +67,6 @@ def _require(connection: Connection, key_store: str, external_key_id: str) -> No
 
 
 def _record(connection: Connection, clock: Clock, key_store: str, external_key_id: str) -> None:
-    record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=clock.now())
+    record_change(
+        connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=clock.now(), act="change first use of"
+    )

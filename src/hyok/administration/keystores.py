@@ -84,7 +84,8 @@ def create_key_store(
         connection.execute(
             insert(key_stores), {"name": name, "created_at": key_store.created_at, **_changeable_columns(key_store)}
         )
-        record_change(connection, ChangeKind.KEY_STORE, name, at=key_store.created_at)
+        details = _changeable_columns(key_store)
+        record_change(connection, ChangeKind.KEY_STORE, name, at=key_store.created_at, act="create", details=details)
     return key_store
 
 
@@ -115,7 +116,14 @@ def update_key_store(storage: Storage, clock: Clock, name: str, change: Callable
             connection.execute(
                 update(key_stores).where(key_stores.c.name == name).values(_changeable_columns(key_store))
             )
-            record_change(connection, ChangeKind.KEY_STORE, name, at=clock.now())
+            record_change(
+                connection,
+                ChangeKind.KEY_STORE,
+                name,
+                at=clock.now(),
+                act="update",
+                details=_differences(present, key_store),
+            )
     return key_store
 
 
@@ -138,7 +146,9 @@ def delete_key_store(storage: Storage, clock: Clock, name: str, *, with_keys: bo
         connection.execute(delete(external_keys).where(of_store))
         connection.execute(delete(credentials).where(credentials.c.key_store == name))
         connection.execute(delete(key_stores).where(key_stores.c.name == name))
-        record_change(connection, ChangeKind.KEY_STORE, name, at=clock.now())
+        record_change(
+            connection, ChangeKind.KEY_STORE, name, at=clock.now(), act="delete", details={"external_keys": count}
+        )
 
 
 def find_key_store(connection: Connection, name: str) -> KeyStore | None:
@@ -187,6 +197,11 @@ def _changeable_columns(key_store: KeyStore) -> dict[str, object]:
         "quota": key_store.quota,
         "predecessors": [str(each) for each in key_store.predecessors] or None,
     }
+
+
+def _differences(before: KeyStore, after: KeyStore) -> dict[str, object]:
+    earlier, later = _changeable_columns(before), _changeable_columns(after)
+    return {name: {"from": earlier[name], "to": value} for name, value in later.items() if value != earlier[name]}
 
 
 def _read(row: Row[tuple[object, ...]]) -> KeyStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
@@ -77,7 +78,8 @@ def set_policy(
             connection.execute(insert(proxy_policies), {**place._asdict(), **values})
         if mode is PolicyMode.ENFORCED:
             connection.execute(delete(proxy_policies).where(*_at(place._replace(mode=PolicyMode.SHADOW.value))))
-        record_change(connection, ChangeKind.POLICY, key_store, at=policy.set_at)
+        details = {**_details(place), "sha256": sha256(document).hexdigest()}
+        record_change(connection, ChangeKind.POLICY, key_store, at=policy.set_at, act="set", details=details)
     return policy
 
 
@@ -108,12 +110,16 @@ def remove_policy(
         if not connection.execute(delete(proxy_policies).where(*_at(place))).rowcount:
             where = f"external key {external_key_id!r} of key store {key_store}" if external_key_id else key_store
             raise NotDoneError(f"{where} has no policy {name!r} that is {mode.value}; see `hyok policy show`")
-        record_change(connection, ChangeKind.POLICY, key_store, at=clock.now())
+        record_change(connection, ChangeKind.POLICY, key_store, at=clock.now(), act="remove", details=_details(place))
 
 
 def _check_place(storage: Storage, key_store: str, external_key_id: str) -> None:
     if external_key_id:
         show_external_key(storage, key_store=key_store, external_key_id=external_key_id)
+
+
+def _details(place: PolicyPlace) -> dict[str, object]:
+    return {"external_key_id": place.external_key_id, "name": place.name, "mode": place.mode}
 
 
 def _at(place: PolicyPlace) -> list[ColumnElement[bool]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from hyok.assembly.holder import Holder
-from hyok.audit.administration import append_administrative
+from hyok.audit.administration import append_following
 from hyok.audit.log import AuditLog, LogRules
 from hyok.audit.opening import open_audit_log
 from hyok.audit.redaction import LEAST_KEY_BYTES, Redaction
@@ -15,6 +16,7 @@ from hyok.audit.writer import Rotation
 from hyok.config.references import resolve_secret
 from hyok.config.settings import AuditSettings
 from hyok.custody.audit_key import open_audit_signer
+from hyok.custody.records import StoredRecord, copy_for_trail, read_records
 from hyok.errors import OperatorError
 
 _MEBIBYTE = 1024 * 1024
@@ -33,13 +35,32 @@ def open_service_log(settings: AuditSettings, holder: Holder, *, service: str) -
     )
 
 
-def record_administration(settings: AuditSettings, holder: Holder, record: Mapping[str, object]) -> int:
-    """Record what an operator changes, durably, before it is done; returns the record's index in `administration`.
+def copy_administrative_records(settings: AuditSettings, holder: Holder) -> int:
+    """Append to the trail's log `administration` the storage's records that are not there yet; returns how many.
 
-    As `hyok.audit.administration.append_administrative`. NotDoneError if it cannot be recorded.
+    Told from the number of the last one there, so that what a crash kept from being copied is copied the next time.
+    Blocking. NotDoneError or OperatorError if the trail cannot be written.
     """
     signer = open_audit_signer(holder.storage, holder.safe, holder.clock)
-    return append_administrative(settings.directory, signer, record, now=holder.clock.now, rotation=_rotation(settings))
+    copied = 0
+
+    def following(last: Mapping[str, Any] | None) -> Iterator[Mapping[str, object]]:
+        nonlocal copied
+        after = last.get("sequence", 0) if last else 0
+        while records := _records_after(holder, after):
+            yield from map(copy_for_trail, records)
+            copied += len(records)
+            after = records[-1].record.sequence
+
+    if not _records_after(holder, 0, limit=1):
+        return 0
+    append_following(settings.directory, signer, following, now=holder.clock.now, rotation=_rotation(settings))
+    return copied
+
+
+def _records_after(holder: Holder, sequence: int, *, limit: int = 1000) -> tuple[StoredRecord, ...]:
+    with holder.storage.reading() as connection:
+        return read_records(connection, after=sequence, limit=limit)
 
 
 def open_redaction(settings: AuditSettings) -> Redaction:

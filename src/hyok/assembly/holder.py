@@ -68,7 +68,7 @@ def _holder(settings: HolderSettings, storage: Storage, safe: Safe, author: Auth
     clock = SystemClock()
     recorder = Recorder(safe, clock, this_process() if author is None else author)
     storage.before_commit = recorder.note_changes
-    access = KeyManagerAccess(storage, safe, clock, Modules())
+    access = KeyManagerAccess(storage, safe, clock, recorder, Modules())
     administrators = administer_key_managers(settings.key_managers, access)
     judge = Judge(safe, rules_of(settings.withdrawal))
     return Holder(storage, safe, clock, access, administrators, recorder, judge)

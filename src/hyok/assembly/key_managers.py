@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from hyok.assembly.recording import RecordingAdministrator
 from hyok.clock import Clock, SystemClock
 from hyok.config.settings import (
     ClusterKeyManagerSettings,
@@ -19,8 +20,9 @@ from hyok.config.settings import (
     PluginKeyManagerSettings,
     TransitKeyManagerSettings,
 )
+from hyok.custody.records import Recorder
 from hyok.custody.safe import Safe
-from hyok.keymanagers.interface import KeyAdministrator, KeyManager
+from hyok.keymanagers.interface import KeyAdministrator, KeyManager, MaterialAdministrator
 from hyok.keymanagers.pkcs11.modules import Modules
 from hyok.storage.changes import Change
 from hyok.storage.engine import Storage
@@ -38,6 +40,7 @@ class KeyManagerAccess(NamedTuple):
     storage: Storage
     safe: Safe
     clock: Clock
+    recorder: Recorder
     pkcs11_modules: Modules
     """Every library of this process: each may be loaded but once."""
 
@@ -137,7 +140,7 @@ def administer_key_managers(
 ) -> dict[str, KeyAdministrator]:
     """Make what commands change the keys of each key manager with, by name; it is reached when it is asked."""
     administrators = {
-        name: _administer(name, each, access)
+        name: _recorded(name, _administer(name, each, access), access)
         for name, each in settings.items()
         if not isinstance(each, ClusterKeyManagerSettings)
     }
@@ -146,6 +149,12 @@ def administer_key_managers(
 
         administrators[name] = administer_cluster(cluster, administrators)
     return administrators
+
+
+def _recorded(name: str, administrator: KeyAdministrator, access: KeyManagerAccess) -> KeyAdministrator:
+    if isinstance(administrator, MaterialAdministrator):
+        return administrator  # its keys are in the storage, where each change leaves a record
+    return RecordingAdministrator(administrator, access.storage, access.recorder, name=name)
 
 
 def _administer(name: str, settings: SingleKeyManagerSettings, access: KeyManagerAccess) -> KeyAdministrator:

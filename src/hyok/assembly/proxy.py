@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -10,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from hyok.assembly.audit import open_service_log
+from hyok.assembly.audit import copy_administrative_records, open_service_log
 from hyok.assembly.authorization import open_authorization
 from hyok.assembly.holder import Holder, HolderState, inherit_holder, load_holder_state
 from hyok.assembly.material import key_pair, pem, socket_address
@@ -19,6 +21,7 @@ from hyok.config.configuration import Configuration
 from hyok.config.references import SecretReference
 from hyok.config.settings import AuditSettings, ProxySettings
 from hyok.custody.safe import SafeKey
+from hyok.errors import HyokError
 from hyok.metrics.registry import MetricsRegistry
 from hyok.metrics.report import ProcessReport
 from hyok.proxy.fleet import Fleet, this_server
@@ -33,6 +36,8 @@ from hyok.transport.reloading import CheckedTls, ReplaceableTls, check_tls
 from hyok.transport.serving import Drain, Endpoint, serve
 from hyok.transport.sockets import Address
 from hyok.transport.tls import ClientCertificates, refuse_other_suites
+
+_log = logging.getLogger(__name__)
 
 LINGER_SECONDS: Final = 1.0
 """How long a worker that stops leaves each connection for one more request. KMS keeps connections it seldom uses."""
@@ -98,6 +103,7 @@ async def run_proxy_service(
         # The lease first: what is frozen from here on waits for this server; what was frozen before is read next.
         await fleet.beat()
         await follower.catch_up()
+        await asyncio.to_thread(_heal_trail, audit, holder)
         async with background(
             follower.follow(),
             health.keep_fresh(),
@@ -116,6 +122,14 @@ async def run_proxy_service(
         await authorization.aclose()
         for manager in state.key_managers.values():
             await manager.aclose()
+
+
+def _heal_trail(audit: AuditSettings, holder: Holder) -> None:
+    # What a command recorded in the storage, but ended before it could copy.
+    try:
+        copy_administrative_records(audit, holder)
+    except HyokError as error:
+        _log.warning("administrative records are not copied into the audit trail: %s", error)
 
 
 def check_proxy_tls(settings: ProxySettings) -> CheckedTls:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from hyok.audit.errors import AuditLogError, BrokenLogError
 from hyok.audit.keeper import close_finished, prepare_next, publish
 from hyok.audit.layout import ADMINISTRATION
 from hyok.audit.notes import Signer
+from hyok.audit.reader import StoredRecord, read_last_records
 from hyok.audit.recovery import recover_log
 from hyok.audit.structure import instant
 from hyok.audit.trail import add_log, lock_log, open_trail
@@ -27,6 +28,7 @@ from hyok.errors import NotDoneError
 
 EVENT: Final = "administration"
 _RESERVED: Final = frozenset(("event", "time"))
+_BEGINNING: Final = b'{"event":"administration",'
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -40,25 +42,42 @@ def append_administrative(
 ) -> int:
     """Append one record to the trail's log `administration`; returns its index there, once it is durable and signed.
 
-    `record` is what JSON can hold; it gets `event` ("administration") and `time` before its own members, and is stored
-    as given, so that an operator's signature in it can cover the rest. Blocking (a few milliseconds, and the turn of
-    others): from a loop call it in a thread. `signer` comes from `hyok.custody.audit_key.open_audit_signer`.
-
-    NotDoneError if it could not be written: then what it tells of must not be done.
+    As `append_following`, whatever was there before.
     """
-    if not _RESERVED.isdisjoint(record):
-        raise ValueError("event and time are the log's own members")
-    line = _encode({"event": EVENT, "time": instant(now()), **record})
+    return append_following(directory, signer, lambda _last: [record], now=now, rotation=rotation)
+
+
+def append_following(
+    directory: Path,
+    signer: Signer,
+    following: Callable[[Mapping[str, Any] | None], Iterable[Mapping[str, object]]],
+    *,
+    now: Callable[[], float] = time.time,
+    rotation: Rotation | None = None,
+) -> int:
+    """Append to the trail's log `administration` what `following` gives for its last record (None if it has none).
+
+    Records are what JSON can hold; each gets `event` ("administration") and `time` before its own members, and is
+    stored as given, so that an operator's signature in it can cover the rest. Returns the index of the last record in
+    the log, once all are durable and signed. Nobody else appends meanwhile. Blocking (some milliseconds, and the turn
+    of others): from a loop call it in a thread. `signer` comes from `hyok.custody.audit_key.open_audit_signer`.
+
+    NotDoneError if they could not be written.
+    """
     try:
-        return _append(directory, signer, line, now, rotation)
+        return _append(directory, signer, following, now, rotation)
     except (OSError, AuditLogError, BrokenLogError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise NotDoneError(
-            f"nothing was changed, because it could not be recorded in the audit trail {directory}: {reason}"
-        ) from error
+        raise NotDoneError(f"the audit trail {directory} could not be written: {reason}") from error
 
 
-def _append(directory: Path, signer: Signer, line: bytes, now: Callable[[], float], rotation: Rotation | None) -> int:
+def _append(
+    directory: Path,
+    signer: Signer,
+    following: Callable[[Mapping[str, Any] | None], Iterable[Mapping[str, object]]],
+    now: Callable[[], float],
+    rotation: Rotation | None,
+) -> int:
     trail = add_log(open_trail(directory, signer), ADMINISTRATION, signer)
     place = trail.place(ADMINISTRATION)
     descriptor = lock_log(place)
@@ -67,9 +86,11 @@ def _append(directory: Path, signer: Signer, line: bytes, now: Callable[[], floa
         finish_abandoned(place, recovered.segment, signer)
         writer = open_writer(place, recovered, rotation=rotation, now=now)
         try:
-            if writer.segment.end >= writer.rolls_at:
-                prepare_next(writer, len(line) + 1)
-            writer.write([line])
+            for record in following(_last_record(directory)):
+                line = _encode_line(record, now())
+                if writer.segment.end >= writer.rolls_at:
+                    prepare_next(writer, len(line) + 1)
+                writer.write([line])
             close_finished(writer, signer)
             writer.segment.sync()
             writer.segment.save_hashes()
@@ -79,3 +100,17 @@ def _append(directory: Path, signer: Signer, line: bytes, now: Callable[[], floa
             writer.segment.close()
     finally:
         os.close(descriptor)
+
+
+def _encode_line(record: Mapping[str, object], now: float) -> bytes:
+    if not _RESERVED.isdisjoint(record):
+        raise ValueError("event and time are the log's own members")
+    return _encode({"event": EVENT, "time": instant(now), **record})
+
+
+def _last_record(directory: Path) -> Mapping[str, Any] | None:
+    def is_ours(record: StoredRecord) -> bool:
+        return record.line.startswith(_BEGINNING)
+
+    last = read_last_records(directory, 1, wanted=is_ours, logs=(ADMINISTRATION,))
+    return last[0].content() if last else None

@@ -9,6 +9,7 @@ import click
 
 from hyok.cli.options import (
     OutputFormat,
+    changing_holder,
     configuration_option,
     example,
     opened_holder,
@@ -42,7 +43,7 @@ def credential() -> None:
 @output_option
 def create(keystore: str, secret_file: Path | None, output: OutputFormat) -> None:
     """Create a credential. Its secret is shown now, and never again."""
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         pair = _create(holder, keystore) if secret_file is None else _create_into(holder, keystore, secret_file)
     match output:
         case OutputFormat.JSON:
@@ -97,7 +98,7 @@ def retire(access_key_id: str, yes: bool) -> None:
     """Refuse a credential from now on, for good; it stays listed."""
     from hyok.administration.credentials import retire_credential
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         confirm(f"Credential {access_key_id} will be retired for good: {_CONSEQUENCE}", yes=yes)
         retire_credential(holder.storage, holder.safe, holder.clock, access_key_id)
     say(f"Credential {access_key_id} is retired.")
@@ -111,7 +112,7 @@ def delete(access_key_id: str, yes: bool) -> None:
     """Delete a credential, active or retired."""
     from hyok.administration.credentials import delete_credential
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         confirm(f"Credential {access_key_id} will be deleted: {_CONSEQUENCE}", yes=yes)
         delete_credential(holder.storage, holder.clock, access_key_id)
     say(f"Credential {access_key_id} is deleted.")

@@ -9,9 +9,9 @@ import click
 
 from hyok.cli.options import (
     OutputFormat,
+    changing_holder,
     configuration_option,
     example,
-    opened_holder,
     output_option,
     read_configuration,
     yes_option,
@@ -73,7 +73,7 @@ def import_sample(
     if new is not None:
         _write_pin(new.pin_file, settings.pin)
         append_section(new)
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         taken = tuple(take_over(holder, settings, key_manager=key_manager))
     _print_taken(taken, output)
     _say_next(settings)

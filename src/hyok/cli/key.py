@@ -12,6 +12,7 @@ from hyok.cli.key_material import cancel_deletion, delete, import_command
 from hyok.cli.key_usages import usage_option, usages_of
 from hyok.cli.options import (
     OutputFormat,
+    changing_holder,
     choose_key_manager,
     configuration_option,
     example,
@@ -69,7 +70,7 @@ def create(
 
     if external_key_id is not None and keystore is None:
         raise click.UsageError("--as is how a key store calls the key; name the key store with --keystore")
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         if keystore is not None:
             show_key_store(holder.storage, keystore)  # before a key is made that would then be in no key store
@@ -101,7 +102,7 @@ def add(
     from hyok.administration.external_keys import add_external_key
     from hyok.administration.keys import show_key
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         managed = show_key(administrator, key_id)  # a typo would be a key that AWS KMS sees and nobody can use
         add_external_key(
@@ -131,7 +132,7 @@ def add_copy_command(external_key_id: str, copy: str, keystore: str, output: Out
     from hyok.administration.external_keys import add_copy
     from hyok.administration.keys import show_key
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         place = _place_of_copy(holder, copy)
         added = add_copy(holder.storage, holder.clock, key_store=keystore, external_key_id=external_key_id, place=place)
         managed = show_key(holder.key_administrators[added.key_manager], added.manager_key_id)
@@ -183,7 +184,7 @@ def enable(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
     """Allow use of a key again."""
     from hyok.administration.keys import enable_key
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         print_key(describe_listing(holder, manager, enable_key(administrator, key_id)), output)
 
@@ -198,7 +199,7 @@ def disable(key_id: str, key_manager: str | None, yes: bool, output: OutputForma
     """Refuse all use of a key until it is enabled again."""
     from hyok.administration.keys import disable_key, show_key
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         listing = describe_listing(holder, manager, show_key(administrator, key_id))
         where = f" (offered as {', '.join(listing.external_ids)})" if listing.offered else ""
@@ -219,7 +220,7 @@ def rotate(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
     """Add a version that encrypts from now on; older ones decrypt on."""
     from hyok.administration.keys import rotate_key
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         print_key(describe_listing(holder, manager, rotate_key(administrator, key_id)), output)
 

@@ -11,11 +11,11 @@ from hyok.cli.key_listing import describe_listing, print_key
 from hyok.cli.key_usages import usage_option, usages_of
 from hyok.cli.options import (
     OutputFormat,
+    changing_holder,
     choose_key_manager,
     configuration_option,
     example,
     key_manager_option,
-    opened_holder,
     output_option,
     yes_option,
 )
@@ -81,7 +81,7 @@ def import_command(
     if len(check_value) != 6 or not set(check_value.lower()) <= set("0123456789abcdef"):
         raise click.UsageError(f"--check-value has 6 hex digits, and {check_value!r} has not")
     content = _read_wrapped(wrapped)
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         wrapped_key = WrappedKey(content, resolve_secret(reference, os.environ), check_value)
         imported = import_key(administrator, key_id, wrapped_key, usages=usages_of(usage))
@@ -111,7 +111,7 @@ def delete(key_id: str, waiting_days: int, key_manager: str | None, yes: bool, o
     """
     from hyok.administration.keys import schedule_key_deletion, show_key
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         listing = describe_listing(holder, manager, show_key(administrator, key_id))
         where = f" (offered as {', '.join(listing.external_ids)})" if listing.offered else ""
@@ -135,7 +135,7 @@ def cancel_deletion(key_id: str, key_manager: str | None, output: OutputFormat) 
     """Keep a key that was to be destroyed. It is disabled then; enable it to use it again."""
     from hyok.administration.keys import cancel_key_deletion
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         manager, administrator = choose_key_manager(holder, key_manager)
         print_key(describe_listing(holder, manager, cancel_key_deletion(administrator, key_id)), output)
 

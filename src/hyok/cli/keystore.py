@@ -12,6 +12,7 @@ import click
 from hyok.cli.import_sample import import_sample
 from hyok.cli.options import (
     OutputFormat,
+    changing_holder,
     configuration_option,
     example,
     opened_holder,
@@ -87,7 +88,7 @@ def create(
     """Create a key store, without credentials and keys."""
     from hyok.administration.keystores import create_key_store
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         created = create_key_store(
             holder.storage,
             holder.clock,
@@ -179,7 +180,7 @@ def update(
             predecessors=() if no_predecessor else predecessors or present.predecessors,
         )
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         present = show_key_store(holder.storage, name)
         for loss in _losses(present, change(present)):
             confirm(loss, yes=yes)
@@ -197,7 +198,7 @@ def delete(name: str, with_keys: bool, yes: bool) -> None:
     from hyok.administration.external_keys import list_external_keys
     from hyok.administration.keystores import delete_key_store
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         count = len(list_external_keys(holder.storage, key_store=name))
         confirm(
             f"Key store {name}, its credentials and its offer of {count} external keys will be gone: AWS KMS can use "

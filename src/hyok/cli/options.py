@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from hyok.errors import OperatorError
+from hyok.errors import HyokError, OperatorError
 
 if TYPE_CHECKING:
     from hyok.assembly.holder import Holder
@@ -133,7 +133,23 @@ def changing_holder(operator: Operator | None = None) -> Iterator[Holder]:
     configuration = read_configuration()
     author = this_process(operator or _read_operator(meta.get(_OPERATOR_FILE)), meta.get(_REASON) or "")
     with open_holder(configuration, author) as holder:
-        yield holder
+        try:
+            yield holder
+        finally:
+            _copy_records(configuration, holder)
+
+
+def _copy_records(configuration: Configuration, holder: Holder) -> None:
+    """Copy the records into the audit trail. That this fails undoes nothing: they are in the storage."""
+    from hyok.assembly.audit import copy_administrative_records
+    from hyok.cli.output import say
+
+    if not holder.recorder.has_written:
+        return
+    try:
+        copy_administrative_records(configuration.audit, holder)
+    except HyokError as error:
+        say(f"What was done is recorded in the storage, and copied when the next command or server can: {error}")
 
 
 def _read_operator(given: Path | None) -> Operator | None:

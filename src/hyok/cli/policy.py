@@ -9,6 +9,7 @@ import click
 
 from hyok.cli.options import (
     OutputFormat,
+    changing_holder,
     configuration_option,
     example,
     opened_holder,
@@ -67,7 +68,7 @@ def set_command(
     from hyok.administration.policies import set_policy
     from hyok.proxy.authorization.stored_policies import PolicyMode
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         where = _where(keystore, key_id)
         if not shadow and not _in_force(holder, keystore, key_id):
             confirm(f"From now on whatever this policy does not allow is refused to AWS KMS for {where}", yes=yes)
@@ -109,7 +110,7 @@ def remove(keystore: str, key_id: str, name: str, shadow: bool, yes: bool) -> No
     from hyok.administration.policies import remove_policy
     from hyok.proxy.authorization.stored_policies import PolicyMode
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         where = _where(keystore, key_id)
         if not shadow and _in_force(holder, keystore, key_id) == {name}:
             confirm(f"No policy is left in force for {where}: nothing is refused by one any more", yes=yes)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -28,6 +29,7 @@ from hyok.storage.schema import administrative_records
 MOST_REASON_CHARACTERS: Final = 1024
 _SIGNED_AS: Final = "hyok.administrative-record/1"
 """The first line of what is signed, so that a signature of something else is never one of a record."""
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _encode: Final = msgspec.json.Encoder().encode
 _table: Final = administrative_records.c
 
@@ -117,41 +119,47 @@ class Recorder:
         self._safe = safe
         self._clock = clock
         self.author = author
+        self.has_written = False
+        """Whether anything was recorded."""
 
     def note_changes(self, connection: Connection, changes: Sequence[NotedChange]) -> None:
         """Record what a transaction has changed. Rulings have been recorded already."""
         for change in changes:
             if change.kind is not ChangeKind.RULING:
-                self._append(connection, change, reason=self.author.reason, last_ruling=None)
+                self.note(connection, change.kind.value, change.subject, change.act, change.details)
+
+    def note(
+        self, connection: Connection, kind: str, subject: str, act: str, details: Mapping[str, object] = _NOTHING
+    ) -> Record:
+        """Record what was done, or is about to be, outside the storage."""
+        return self._append(connection, _Deed(kind, subject, act, details), reason=self.author.reason, last_ruling=None)
 
     def rule(
         self, connection: Connection, *, subject: str, act: str, details: Mapping[str, object], reason: str = ""
     ) -> Record:
         """Record what servers are to obey, and tell them through the change log."""
-        change = NotedChange(ChangeKind.RULING, subject, act, details)
+        deed = _Deed(ChangeKind.RULING.value, subject, act, details)
         row = connection.execute(
             select(_table.ruling, _table.hash).where(_table.ruling.is_not(None)).order_by(_table.ruling.desc()).limit(1)
         ).first()
         last = _LastRuling(0, b"") if row is None else _LastRuling(row.ruling, row.hash)
-        record = self._append(connection, change, reason=reason or self.author.reason, last_ruling=last)
+        record = self._append(connection, deed, reason=reason or self.author.reason, last_ruling=last)
         record_change(connection, ChangeKind.RULING, str(record.sequence), at=self._clock.now(), act=act)
         return record
 
-    def _append(
-        self, connection: Connection, change: NotedChange, *, reason: str, last_ruling: _LastRuling | None
-    ) -> Record:
+    def _append(self, connection: Connection, deed: _Deed, *, reason: str, last_ruling: _LastRuling | None) -> Record:
         row = connection.execute(select(_table.sequence, _table.hash).order_by(_table.sequence.desc()).limit(1)).first()
         operator = self.author.operator
         record = Record(
             sequence=1 if row is None else row.sequence + 1,
             at=datetime.fromtimestamp(self._clock.now(), UTC).isoformat(timespec="microseconds"),
-            kind=change.kind.value,
-            subject=change.subject,
-            act=change.act,
+            kind=deed.kind,
+            subject=deed.subject,
+            act=deed.act,
             storage=self._safe.store_id,
             user=self.author.user,
             host=self.author.host,
-            details=dict(change.details),
+            details=dict(deed.details),
             reason=reason[:MOST_REASON_CHARACTERS],
             operator="" if operator is None else operator.name,
             previous="" if row is None else row.hash.hex(),
@@ -174,7 +182,15 @@ class Recorder:
                 "sealed_mark": self._safe.seal(b"", *_place(record.sequence, digest)) if record.ruling else None,
             },
         )
+        self.has_written = True
         return record
+
+
+class _Deed(NamedTuple):
+    kind: str
+    subject: str
+    act: str
+    details: Mapping[str, object]
 
 
 class _LastRuling(NamedTuple):
@@ -192,6 +208,21 @@ def read_rulings(connection: Connection) -> tuple[StoredRecord, ...]:
     """Return all rulings, oldest first. IntegrityError if one is none of hyok's."""
     query = select(administrative_records).where(_table.ruling.is_not(None)).order_by(_table.ruling)
     return tuple(_read(row) for row in connection.execute(query))
+
+
+def copy_for_trail(stored: StoredRecord) -> dict[str, object]:
+    """Return what the audit trail keeps of a record: what it is about, and its very line and signature."""
+    record = stored.record
+    is_ruling = record.kind == ChangeKind.RULING.value
+    return {
+        "sequence": record.sequence,
+        "action": record.act if is_ruling else f"{record.act} {record.kind}",
+        "subject": record.subject,
+        "operator": record.operator or f"{record.user}@{record.host}",
+        "reason": record.reason,
+        "record": stored.body,
+        "signature": stored.signature,
+    }
 
 
 def _read(row: Row[tuple[object, ...]]) -> StoredRecord:

@@ -106,7 +106,7 @@ def begin(storage: Storage, clock: Clock, *, root: RootKey, successor: RootKey) 
         with storage.transaction() as connection:
             if not store_succession(connection, succession, was=was):
                 raise _changed_meanwhile(storage)
-            record_change(connection, ChangeKind.ROOT_KEY, successor.id, at=clock.now())
+            record_change(connection, ChangeKind.ROOT_KEY, successor.id, at=clock.now(), act="pass the storage to")
     return unlock_safe(storage, successor)
 
 

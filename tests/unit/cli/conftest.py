@@ -16,6 +16,8 @@ url = "sqlite:///hyok.db"
 source = "file:root.key"
 [key_managers.software]
 kind = "embedded"
+[audit]
+directory = "audit"
 """
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from hyok.assembly.audit import open_service_log, record_administration
+from hyok.assembly.audit import open_service_log
 from hyok.assembly.holder import open_holder
+from hyok.audit.administration import append_administrative
 from hyok.audit.log import AuditLog
 from hyok.config.configuration import load_configuration
+from hyok.custody.audit_key import open_audit_signer
 from hyok.xks.messages import RequestMetadata
 from tests.unit.audit.logs import make_record
 from tests.unit.cli.conftest import HOLDER, Hyok
@@ -41,14 +43,16 @@ def use(log: AuditLog, key_id: str, *, by: str = ALICE, request_id: str = "4112f
 @pytest.fixture
 def trail(hyok: Hyok, tmp_path: Path) -> Path:
     """A trail with two requests and a change by an operator."""
-    (tmp_path / "hyok.toml").write_text(HOLDER + '[audit]\ndirectory = "audit"\n')
+    (tmp_path / "hyok.toml").write_text(HOLDER)
     with writing(tmp_path) as log:
         use(log, "a")
         use(log, "b", by=BOB, request_id="77777777", error="KeyNotFoundException")
     configuration = load_configuration(tmp_path / "hyok.toml", {})
     with open_holder(configuration) as holder:
-        record_administration(
-            configuration.audit, holder, {"action": "key.disable", "subject": "a", "operator": "carol"}
+        append_administrative(
+            configuration.audit.directory,
+            open_audit_signer(holder.storage, holder.safe, holder.clock),
+            {"action": "key.disable", "subject": "a", "operator": "carol"},
         )
     return tmp_path / "audit"
 
@@ -218,7 +222,7 @@ def test_export_writes_the_common_event_format(hyok: Hyok, trail: Path) -> None:
 def test_what_is_redacted_leaves_no_export_and_stays_in_the_trail(hyok: Hyok, trail: Path, tmp_path: Path) -> None:
     (tmp_path / "pseudonym.key").write_text("x" * 40)
     (tmp_path / "hyok.toml").write_text(
-        HOLDER + '[audit]\ndirectory = "audit"\n[audit.redaction]\nremove = ["peer"]\n'
+        HOLDER + '[audit.redaction]\nremove = ["peer"]\n'
         'pseudonymize = ["request_metadata.awsPrincipalArn"]\npseudonym_key = "file:pseudonym.key"\n'
     )
 
@@ -231,9 +235,7 @@ def test_what_is_redacted_leaves_no_export_and_stays_in_the_trail(hyok: Hyok, tr
 
 
 def test_pseudonyms_need_a_key(hyok: Hyok, trail: Path, tmp_path: Path) -> None:
-    (tmp_path / "hyok.toml").write_text(
-        HOLDER + '[audit]\ndirectory = "audit"\n[audit.redaction]\npseudonymize = ["peer"]\n'
-    )
+    (tmp_path / "hyok.toml").write_text(HOLDER + '[audit.redaction]\npseudonymize = ["peer"]\n')
 
     result = hyok("audit", "export")
     assert (result.status, "pseudonymize needs pseudonym_key" in result.err) == (2, True)

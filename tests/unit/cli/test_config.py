@@ -34,9 +34,9 @@ def test_show_prints_each_value_and_its_origin(hyok: Hyok, tmp_path: Path, monke
 def test_show_has_a_document(hyok: Hyok, tmp_path: Path) -> None:
     document = json.loads(hyok("config", "show", "--output", "json").out)
     assert document["file"] == f"{tmp_path}/hyok.toml"
-    assert next(each for each in document["settings"] if each["setting"] == "audit.directory") == {
-        "setting": "audit.directory",
-        "value": "/var/log/hyok/audit",
+    assert next(each for each in document["settings"] if each["setting"] == "audit.segment_hours") == {
+        "setting": "audit.segment_hours",
+        "value": 24,
         "origin": {"kind": "default", "name": ""},
     }
 

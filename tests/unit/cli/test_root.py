@@ -37,9 +37,9 @@ def test_the_root_key_is_replaced_by_another(stocked: Hyok, tmp_path: Path) -> N
     refused = stocked("root", "rewrap", "--to", "file:second.key")
     assert refused.status == 2
     assert refused.err == (
-        "hyok: Everything secret in the storage (1 in credentials, 1 in embedded_key_versions) will be sealed anew "
-        f"under root key {second}. Until `hyok root retire`, both {first} and {second} open the storage. Servers go on "
-        "meanwhile; to do it without being asked, add --yes\n"
+        "hyok: Everything secret in the storage (1 in credentials, 1 in audit_keys, 1 in embedded_key_versions) will "
+        f"be sealed anew under root key {second}. Until `hyok root retire`, both {first} and {second} open the "
+        "storage. Servers go on meanwhile; to do it without being asked, add --yes\n"
     )
     done = stocked("root", "rewrap", "--to", "file:second.key", "--yes")
     assert done.status == 0
@@ -61,7 +61,7 @@ def test_a_rewrap_can_be_run_again(stocked: Hyok, tmp_path: Path) -> None:
         json.loads(stocked("root", "rewrap", "--to", "file:second.key", "--yes", "--output", "json").out)["resealed"]
         for _ in range(2)
     ]
-    assert counts == [2, 0]
+    assert counts == [3, 0]
     assert "This was begun before and goes on" in stocked("root", "rewrap", "--to", "file:second.key").err
 
 

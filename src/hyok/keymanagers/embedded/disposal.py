@@ -65,7 +65,7 @@ class KeyDisposal:
             connection.execute(
                 update(embedded_keys).where(embedded_keys.c.key_id == key_id).values(state=KeyState.DESTROYED.value)
             )
-            record_change(connection, ChangeKind.EMBEDDED_KEY, key_id, at=now)
+            record_change(connection, ChangeKind.EMBEDDED_KEY, key_id, at=now, act="destroy")
         return tuple(key.row.key_id for key in due)
 
     def _authentic(self, connection: Connection, row: _EmbeddedKey) -> StoredKey | None:

@@ -73,7 +73,8 @@ def insert_key(connection: Connection, safe: Safe, row: KeyRow, material: Secret
         raise NotDoneError(f"key {row.key_id} exists already; choose another id, or rotate it to get new material")
     connection.execute(insert(embedded_keys), {"key_id": row.key_id, "created_at": now, **_columns(row)})
     _add_version(connection, safe, row, material, now=now)
-    record_change(connection, ChangeKind.EMBEDDED_KEY, row.key_id, at=now)
+    usages = sorted(usage.value for usage in row.usages)
+    record_change(connection, ChangeKind.EMBEDDED_KEY, row.key_id, at=now, act="create", details={"usages": usages})
     return StoredKey(row, now)
 
 
@@ -106,7 +107,24 @@ def change_key(connection: Connection, safe: Safe, old: KeyRow, new: KeyRow, *, 
             .values(sealed_material=resealed)
         )
     connection.execute(update(embedded_keys).where(embedded_keys.c.key_id == new.key_id).values(_columns(new)))
-    record_change(connection, ChangeKind.EMBEDDED_KEY, new.key_id, at=now)
+    details = {"version": new.active_version, "deletion_at": new.deletion_at}
+    record_change(connection, ChangeKind.EMBEDDED_KEY, new.key_id, at=now, act=_describe_act(old, new), details=details)
+
+
+def _describe_act(old: KeyRow, new: KeyRow) -> str:
+    if new.active_version != old.active_version:
+        return "rotate"
+    if old.state is KeyState.PENDING_DELETION:
+        return "cancel deletion of"
+    match new.state:
+        case KeyState.ENABLED:
+            return "enable"
+        case KeyState.DISABLED:
+            return "disable"
+        case KeyState.PENDING_DELETION:
+            return "schedule deletion of"
+        case KeyState.DESTROYED:
+            return "destroy"
 
 
 def read_versions(connection: Connection, key_id: str) -> list[tuple[VersionPlace, bytes]]:

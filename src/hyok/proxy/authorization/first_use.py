@@ -63,6 +63,13 @@ def bind_first_use(
         .values(kms_key_arn=kms_key_arn, bound_at=now)
     ).rowcount
     if written:
-        record_change(connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=now)
+        record_change(
+            connection,
+            ChangeKind.EXTERNAL_KEY,
+            f"{key_store}/{external_key_id}",
+            at=now,
+            act="bind",
+            details={"kms_key_arn": kms_key_arn},
+        )
         return kms_key_arn
     return connection.scalar(select(table.kms_key_arn).where(*here)) or ""
