@@ -119,3 +119,51 @@ def test_a_server_that_is_gone_is_one_sentence_and_a_failure(hyok: Hyok, tmp_pat
     assert created.status == 1
     assert created.err.count("\n") == 1
     assert "no connection to https://localhost:1" in created.err
+
+
+CLUSTER = """
+[key_managers.standby]
+kind = "transit"
+servers = ["{address}"]
+authorities = "file:ca.pem"
+login = {{ kind = "token", token = "file:token" }}
+[key_managers.both]
+kind = "cluster"
+members = ["bao", "standby"]
+members_replicate = {replicate}
+"""
+
+
+def test_a_cluster_that_replicates_makes_and_rotates_keys_and_needs_its_members_policies(
+    hyok: Hyok, server: Server, tmp_path: Path
+) -> None:
+    file, text = tmp_path / "hyok.toml", (tmp_path / "hyok.toml").read_text()
+    file.write_text(text + CLUSTER.format(address=server.address, replicate="false"))
+    name, of_cluster = _name(), ("--key-manager", "both")
+    hyok("keystore", "create", "main")
+    created = hyok("key", "create", name, "--keystore", "main", *of_cluster)
+    assert created.status == 0, created.err
+    refused = hyok("key", "rotate", name, *of_cluster)
+    assert "the members of this cluster do not replicate" in refused.err
+    assert server.do("GET", f"transit/keys/{name}")["latest_version"] == 1
+    file.write_text(text + CLUSTER.format(address=server.address, replicate="true"))
+    assert hyok("key", "rotate", name, *of_cluster).status == 0
+    assert server.do("GET", f"transit/keys/{name}")["latest_version"] == 2
+    policies = json.loads(hyok("config", "check", "--output", "json").out)["policies"]
+    for member in ("bao", "standby"):
+        assert f'path "transit/encrypt/{name}" {{ capabilities = ["update"] }}' in policies[member]
+    assert "both" not in policies
+
+
+def test_a_copy_needs_a_policy_of_its_manager(hyok: Hyok, server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "hyok.toml"
+    file.write_text(file.read_text() + CLUSTER.format(address=server.address, replicate="true"))
+    first, second = _name(), _name()
+    hyok("keystore", "create", "main")
+    assert hyok("key", "create", first, "--key-manager", "bao").status == 0
+    assert hyok("key", "create", second, "--key-manager", "standby").status == 0
+    added = hyok("key", "add", first, "--keystore", "main", "--key-manager", "bao", "--copy", f"standby:{second}")
+    assert added.status == 0, added.err
+    policies = json.loads(hyok("config", "check", "--output", "json").out)["policies"]
+    assert f'path "transit/decrypt/{second}" {{ capabilities = ["update"] }}' in policies["standby"]
+    assert f"/{second}" not in policies["bao"]
