@@ -44,10 +44,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def pinned_server(command: Sequence[str | Path], *, port: int, core: int | None = SERVER_CORE) -> Iterator[int]:
+def pinned_server(
+    command: Sequence[str | Path], *, port: int, core: int | None = SERVER_CORE, is_silent: bool = False
+) -> Iterator[int]:
     """Run a server on one core, or on all, until the block ends; yields its process id once `port` accepts."""
     pinning = [] if core is None else ["taskset", "-c", str(core)]
-    process = subprocess.Popen([*pinning, *command], stdout=subprocess.DEVNULL)
+    stderr = subprocess.DEVNULL if is_silent else None
+    process = subprocess.Popen([*pinning, *command], stdout=subprocess.DEVNULL, stderr=stderr)
     try:
         _wait_for(port, process)
         yield process.pid
