@@ -6,6 +6,7 @@ without a result is a no, as in OPA; anything that is no answer refuses the requ
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final, NamedTuple, Protocol
 
 import aiohttp
@@ -84,7 +85,14 @@ class HttpAuthorizer:
 
     async def ask(self, question: Question) -> Answer:
         """Return its answer. AuthorizerError if there is none, or none that can be understood."""
-        body = msgspec.json.encode({"input": question})
+        # In a task of its own: aiohttp works in nothing else, and a request is answered outside of one until it waits.
+        asking = asyncio.get_running_loop().create_task(self._ask(msgspec.json.encode({"input": question})))
+        try:
+            return await asking
+        finally:
+            asking.cancel()
+
+    async def _ask(self, body: bytes) -> Answer:
         for attempt in range(_ATTEMPTS):
             try:
                 return await self._ask_once(body)
