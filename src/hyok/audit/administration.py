@@ -93,8 +93,9 @@ def _append(
                 writer.write([line])
             close_finished(writer, signer)
             writer.segment.sync()
-            writer.segment.save_hashes()
-            publish(place, writer.checkpoint(), signer)
+            checkpoint = writer.checkpoint()
+            writer.save_hashes()
+            publish(place, checkpoint, signer)
             return writer.size - 1
         finally:
             writer.segment.close()

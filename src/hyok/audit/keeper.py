@@ -80,8 +80,8 @@ class Keeper:
             self._is_called = True
             self._wake.set()
 
-    def ask_for_room(self) -> None:
-        """Look after the room at once."""
+    def wake(self) -> None:
+        """See what is due at once."""
         self._wake.set()
 
     def call_when_synced(self, call: Callable[[AuditLogError | None], None]) -> None:
@@ -107,12 +107,13 @@ class Keeper:
         self._keep()
         if self._writer.next_segment is not None:  # not needed any more
             self._writer.next_segment.discard()
-        self._attempt("close the segment", self._writer.segment.finish)
+        self._attempt("close the segment", self._writer.finish)
 
     def _keep(self) -> float | None:
         """Do what is due; returns in how many seconds something will be, None if nothing before it is called."""
         self._sync()
         self._attempt("reserve room", self._reserve)
+        self._writer.tree.hash_politely()
         if not self._is_stopping:
             self._attempt("prepare the next segment", self._prepare_next)
         self._attempt("close the last segment", lambda: close_finished(self._writer, self._signer))
@@ -177,7 +178,7 @@ class Keeper:
             # 1. A checkpoint never promises what a loss of power could take.
             for segment in self._unsynced():
                 segment.sync()
-                segment.save_hashes()
+            self._writer.save_hashes()
             # 2. Then it is signed, and put in the place of the one before.
             publish(self._writer.place, checkpoint, self._signer)
         except BaseException:

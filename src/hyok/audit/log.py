@@ -20,6 +20,7 @@ import msgspec
 
 from hyok.audit.errors import AuditLogError
 from hyok.audit.event import RequestRecord, encode_record
+from hyok.audit.hashing import LINES_TO_CALL_AT
 from hyok.audit.keeper import RESERVE_BYTES, Keeper
 from hyok.audit.notes import Signer
 from hyok.audit.retention import Retention
@@ -72,6 +73,7 @@ class AuditLog:
         "_now",
         "_pending_bytes",
         "_promised_bytes",
+        "_reserve_bytes",
         "_writer",
     )
 
@@ -94,6 +96,7 @@ class AuditLog:
         )
         self._lock_descriptor = lock_descriptor
         self._is_durable = rules.is_durable
+        self._reserve_bytes = rules.reserve_bytes
         self._now = now
         self._lines: list[bytes] = []
         self._pending_bytes = 0
@@ -128,9 +131,12 @@ class AuditLog:
         promised = RECORD_ROOM_BYTES + body_bytes
         segment = self._writer.segment
         if segment.end + self._pending_bytes + self._promised_bytes + promised > segment.reserved_end:
-            self._interrupt("there is no room on the disk", withheld=0)
-            self._keeper.ask_for_room()
-            return 0
+            try:
+                segment.reserve(self._reserve_bytes)  # the keeper does it in time, unless the disk keeps it waiting
+            except OSError as error:
+                self._interrupt(f"there is no room on the disk: {error.strerror}", withheld=0)
+                self._keeper.wake()
+                return 0
         self._promised_bytes += promised
         return promised
 
@@ -165,8 +171,8 @@ class AuditLog:
             self._interrupt(str(error), withheld=len(lines))
             raise
         self._keeper.note_written()
-        if self._keeper.is_short_of_room():
-            self._keeper.ask_for_room()
+        if self._writer.tree.waiting >= LINES_TO_CALL_AT or self._keeper.is_short_of_room():
+            self._keeper.wake()
         return self._synced() if self._is_durable else None
 
     def recover(self) -> bool:
@@ -176,7 +182,7 @@ class AuditLog:
             return True
         if self._is_unsynced or not self._has_room() or not self._write_end_of(interruption):
             interruption.refused += 1
-            self._keeper.ask_for_room()
+            self._keeper.wake()
             return False
         self._interruption = None
         _log.warning("the audit log can be written again")

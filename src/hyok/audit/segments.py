@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 
 from hyok.audit.layout import FILE_MODE, LogPlace
@@ -14,7 +15,18 @@ from hyok.storage.files import sync_directory
 class Segment:
     """The files of one segment. Its writer moves `end`; everything else is done beside it, off the loop."""
 
-    __slots__ = ("_hashes", "_place", "descriptor", "end", "number", "opened_at", "reserved_end", "saved", "unsaved")
+    __slots__ = (
+        "_hashes",
+        "_place",
+        "_reserving",
+        "descriptor",
+        "end",
+        "number",
+        "opened_at",
+        "reserved_end",
+        "saved",
+        "unsaved",
+    )
 
     def __init__(self, place: LogPlace, number: int, *, end: int, opened_at: float, is_new: bool) -> None:
         """Open the files; a new segment's must not be there yet. OSError."""
@@ -30,6 +42,7 @@ class Segment:
         """Unix seconds."""
         self.end = end
         """How many bytes were written."""
+        self._reserving = threading.Lock()
         self.reserved_end = end
         """How many can be written, as far as the file system promises."""
         self.unsaved: list[bytes] = []
@@ -40,9 +53,10 @@ class Segment:
             sync_directory(place.directory)
 
     def reserve(self, length: int) -> None:
-        """Take more room at the end of what is reserved. OSError if there is none."""
-        reserve(self.descriptor, self.reserved_end, length)
-        self.reserved_end += length
+        """Take more room at the end of what is reserved. OSError if there is none. From any thread."""
+        with self._reserving:
+            reserve(self.descriptor, self.reserved_end, length)
+            self.reserved_end += length
 
     def sync(self) -> None:
         """Make the records that are written durable. OSError."""

@@ -10,11 +10,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 from hyok.audit.checkpoints import Checkpoint
 from hyok.audit.errors import AuditLogError
+from hyok.audit.hashing import GrowingTree
 from hyok.audit.layout import LogPlace
 from hyok.audit.recovery import Recovered
 from hyok.audit.segments import Segment
@@ -54,7 +54,8 @@ class LogWriter:
         self.rolls_at = rotation.segment_bytes
         """When this segment is so long, the next begins; the keeper sets it to 0 when it is old enough."""
         self.rotation = rotation
-        self._tree = tree
+        self.tree: Final = GrowingTree(tree)
+        """Of all that is written."""
         self.now = now
         """The clock that dates segments, in Unix seconds."""
         self._waiting: list[bytes] = []
@@ -65,7 +66,7 @@ class LogWriter:
     @property
     def size(self) -> int:
         """How many records the log has."""
-        return self._tree.size
+        return self.tree.size
 
     @property
     def unwritten_bytes(self) -> int:
@@ -92,9 +93,21 @@ class LogWriter:
 
     def checkpoint(self) -> Checkpoint:
         """Return the log as it is now, all that is written."""
-        with self.lock:
-            tree = self._tree.copy()
+        tree = self.tree.settle()
         return Checkpoint(self.place.origin, tree.size, tree.root())
+
+    def save_hashes(self) -> None:
+        """Write the hashes of the records that were hashed so far. OSError; then they are tried again the next time."""
+        with self.lock:  # not while the next segment begins
+            segment = self.segment
+            segment.unsaved += self.tree.take_hashes()
+        segment.save_hashes()
+
+    def finish(self) -> None:
+        """End the last segment: give back the room that was not used, make all of it durable. OSError."""
+        self.tree.settle()
+        self.segment.unsaved += self.tree.take_hashes()
+        self.segment.finish()
 
     def _write(self) -> None:
         segment = self.segment
@@ -110,16 +123,13 @@ class LogWriter:
                 f"cannot write {len(self._unwritten)} bytes to the audit log "
                 f"{self.place.segment_file(segment.number)}: {error.strerror}"
             ) from error
-        hashes = [sha256(b"\x00" + line).digest() for line in self._waiting]  # as hash_leaf, without the calls
+        self.tree.add(self._waiting)
         self._waiting = []
-        self._tree.extend(hashes)
-        segment.unsaved += hashes
 
     def _roll(self, following: Segment) -> bytes:
-        ended = self._tree
-        self.finished.append(
-            FinishedSegment(self.segment, Checkpoint(self.place.origin, ended.size, ended.root())),
-        )
+        ended = self.tree.settle()
+        self.segment.unsaved += self.tree.take_hashes()
+        self.finished.append(FinishedSegment(self.segment, Checkpoint(self.place.origin, ended.size, ended.root())))
         self.segment, self.next_segment = following, None
         self.rolls_at = self.rotation.segment_bytes
         following.opened_at = self.now()

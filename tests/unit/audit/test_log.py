@@ -166,7 +166,7 @@ def test_a_full_segment_is_closed_signed_and_followed_by_the_next(tmp_path: Path
         append(log, f"key-{number}")
         log.flush()
         if number % 20 == 0:
-            log._keeper.ask_for_room()
+            log._keeper.wake()
             wait_until(lambda: log._writer.next_segment is not None or log._writer.segment.end < 3000)
     log.close()
 
@@ -185,7 +185,7 @@ def test_a_segment_that_is_old_enough_is_followed_by_the_next(tmp_path: Path, si
     now = 1_764_000_000.0
     log = open_log(tmp_path, signer, rotation=Rotation(segment_seconds=3600), now=lambda: now)
     now += 3601
-    log._keeper.ask_for_room()
+    log._keeper.wake()
     wait_until(lambda: log._writer.rolls_at == 0)
     append(log, "a")
     log.flush()

@@ -48,7 +48,7 @@ def go_on(place: LogPlace) -> list[bytes]:
     recovered = recover_log(place, SIGNER.key)
     writer = open_writer(place, recovered, now=lambda: NOW)
     writer.write([b'{"event":"after"}'])
-    writer.segment.finish()
+    writer.finish()
     writer.segment.close()
     content = place.segment_file(1).read_bytes()
     assert content.endswith(b"\n")

@@ -29,7 +29,7 @@ def write_segments(directory: Path, count: int, retention: Retention) -> AuditLo
         log.flush()
         if number < count - 1:
             now += 61
-            log._keeper.ask_for_room()
+            log._keeper.wake()
             wait_until(lambda: log._writer.rolls_at == 0)
     log.close()
     for file in directory.rglob("*.jsonl"):
@@ -124,7 +124,7 @@ def write_more(directory: Path) -> AuditLog:
         append(log, key_id)
         log.flush()
         now += 61
-        log._keeper.ask_for_room()
+        log._keeper.wake()
         wait_until(lambda: log._writer.rolls_at == 0)
     return log
 

@@ -51,7 +51,7 @@ def make_log(directory: Path, records: int) -> None:
                 writer.rolls_at = 0
             writer.write(lines)
     close_finished(writer, SIGNER)
-    writer.segment.finish()
+    writer.finish()
     publish(place, writer.checkpoint(), SIGNER)
     writer.segment.close()
 
