@@ -71,7 +71,7 @@ def read_expectations(document: bytes) -> tuple[Expectation, ...]:
     """
     try:
         found = msgspec.json.decode(document)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotDoneError(f"the expectations are not JSON: {error}") from error
     if not isinstance(found, list):
         raise NotDoneError("the expectations must be a JSON list")

@@ -109,7 +109,7 @@ def _recorded_request(document: bytes) -> TrialRequest:
 
     try:
         record = msgspec.json.decode(document)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NotDoneError(f"--record is not one JSON object: {error}") from error
     if not isinstance(record, dict):
         raise NotDoneError("--record is not a JSON object")
