@@ -8,6 +8,7 @@ import httptools
 
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.server import HttpServer
+from hyok.transport.sockets import Address
 from tests.unit.transport.doubles import RecordingTransport, ScriptedService, deliver
 
 SEEDS = (
@@ -33,7 +34,7 @@ async def converse(parts: list[bytes]) -> list[int]:
     """Return the statuses of the answers."""
     service = ScriptedService()
     server = HttpServer(service, limits=Limits(head_bytes=500, body_bytes=100, header_count=10), budget=TimeBudget())
-    connection = server.admit("192.0.2.1")
+    connection = server.admit(Address("192.0.2.1", 5000))
     assert connection is not None
     transport = RecordingTransport(connection)
     connection.connection_made(transport)

@@ -6,17 +6,19 @@ number; and each of them has a TLS object, which is the larger part of what a co
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 import ssl
+from time import monotonic
 from typing import Final
 
 from hyok.transport.connection import HttpConnection
 from hyok.transport.server import HttpServer
+from hyok.transport.sockets import Address
 
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_EXHAUSTION_SECONDS: Final = 1.0
+_TROUBLE_SECONDS: Final = 1.0
+"""Until the next try when the system gives no connection: no descriptor or memory left, most of all."""
+_REMINDER_SECONDS: Final = 60.0
 _COURTESY_SECONDS: Final = 0.001
 """About as long as the TLS handshake takes that has just begun."""
 _AT_ONCE: Final = 8
@@ -37,6 +39,7 @@ class Acceptor:
         self._tls = tls
         self._loop = server.loop
         self._is_closed = False
+        self._told_at = -_REMINDER_SECONDS
         self._loop.add_reader(listener, self._accept)
 
     def close(self) -> None:
@@ -57,7 +60,12 @@ class Acceptor:
     def _go_on(self) -> None:
         if self._is_closed:
             return
-        if pause_seconds := max(self._accept_one() for _ in range(_AT_ONCE)):
+        pause_seconds = 0.0
+        for _ in range(_AT_ONCE):
+            pause_seconds = max(pause_seconds, self._accept_one())
+            if pause_seconds >= _TROUBLE_SECONDS:
+                break
+        if pause_seconds:
             self._loop.call_later(pause_seconds, self._go_on)
         else:
             self._loop.add_reader(self._listener, self._accept)
@@ -69,19 +77,34 @@ class Acceptor:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return 0.0  # another worker was quicker, or the client has gone
         except OSError as error:
-            if error.errno not in _EXHAUSTED:
-                raise
-            _log.error("no connections are accepted for %g s: %s", _EXHAUSTION_SECONDS, error.strerror)
-            return _EXHAUSTION_SECONDS
-        connection = self._server.admit(peer[0])
+            # Whatever it is: who raised here would never be called again.
+            _log.error("no connections are accepted for %g s: %s", _TROUBLE_SECONDS, error.strerror)
+            return _TROUBLE_SECONDS
+        client = Address(*peer[:2])
+        connection = self._server.admit(client)
         if connection is None:
             accepted.close()
+            self._tell_of_limit(client)
             return 0.0
         accepted.setblocking(False)
         handshake = self._loop.create_task(self._open(connection, accepted))
         self._server.handshakes.add(handshake)
         handshake.add_done_callback(self._server.handshakes.discard)
         return _COURTESY_SECONDS
+
+    def _tell_of_limit(self, client: Address) -> None:
+        now = monotonic()
+        if now - self._told_at < _REMINDER_SECONDS:
+            return
+        self._told_at = now
+        limits = self._server.limits
+        _log.warning(
+            "connections are closed at once, the last one from %s: there are %d in all or %d from one address, "
+            "the most that one worker takes",
+            client.host,
+            limits.connections,
+            limits.connections_per_address,
+        )
 
     async def _open(self, connection: HttpConnection, accepted: socket.socket) -> None:
         limits = self._server.limits

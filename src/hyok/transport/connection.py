@@ -46,11 +46,11 @@ class HttpConnection(asyncio.BufferedProtocol):
         "_transport",
         "_turn",
         "_unsent",
-        "address",
+        "client",
         "expires_at",
     )
 
-    def __init__(self, server: HttpServer, address: str) -> None:
+    def __init__(self, server: HttpServer, client: Address) -> None:
         self._accepted_at = monotonic()  # made at accept, before the TLS handshake
         self._server = server
         self._answer = server.service.answer
@@ -65,8 +65,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Answers that the turn has: their records may not be safe yet."""
         self._is_refused = self._is_closing = self._is_reading_paused = self._is_writing_paused = False
         self._closes_when_sent = False
-        self.address = address
-        """The client's IP address."""
+        self.client = client
+        """Whose connection it is. From accept: a socket that was reset since does not tell any more."""
         self.expires_at = _NEVER
         """When `expire` is due, in `time.monotonic` seconds."""
 
@@ -75,8 +75,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start to listen to the client."""
         self._transport = cast("asyncio.Transport", transport)
-        peer_name = transport.get_extra_info("peername")
-        peer = Peer(str(Address(*peer_name[:2])), common_name(transport.get_extra_info("peercert")))
+        peer = Peer(str(self.client), common_name(transport.get_extra_info("peercert")))
         limits = self._server.limits
         self._reader = RequestReader(peer, accepted_at=self._accepted_at, limits=limits, budget=self._server.budget)
         self.expires_at = monotonic() + self._idle_seconds

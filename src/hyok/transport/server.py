@@ -10,6 +10,7 @@ from hyok.transport.connection import HttpConnection
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.messages import HttpResponse, HttpService
 from hyok.transport.responses import ResponseEncoder
+from hyok.transport.sockets import Address
 from hyok.transport.turn import Turn
 
 # Without a buffer of ours the event loop makes and cuts down a string of 256 KiB for every read of TLS: three system
@@ -43,17 +44,17 @@ class HttpServer:
         self._is_sweeping = False
         self._sweep_seconds = _sweep_seconds(limits)
 
-    def admit(self, address: str) -> HttpConnection | None:
-        """Return the protocol for a connection that was just accepted from an IP address, and count it.
+    def admit(self, client: Address) -> HttpConnection | None:
+        """Return the protocol for a connection that was just accepted, and count it.
 
-        None if there are too many, in all or from this address.
+        None if there are too many, in all or from this IP address.
         """
         limits = self.limits
-        if len(self._counted) >= limits.connections or self._per_address[address] >= limits.connections_per_address:
+        if len(self._counted) >= limits.connections or self._per_address[client.host] >= limits.connections_per_address:
             return None
-        connection = HttpConnection(self, address)
+        connection = HttpConnection(self, client)
         self._counted.add(connection)
-        self._per_address[address] += 1
+        self._per_address[client.host] += 1
         return connection
 
     def enter(self, connection: HttpConnection) -> None:
@@ -68,9 +69,9 @@ class HttpServer:
         self.connections.discard(connection)
         if connection in self._counted:
             self._counted.remove(connection)
-            self._per_address[connection.address] -= 1
-            if not self._per_address[connection.address]:
-                del self._per_address[connection.address]
+            self._per_address[connection.client.host] -= 1
+            if not self._per_address[connection.client.host]:
+                del self._per_address[connection.client.host]
 
     def _sweep_later(self) -> None:
         self.encoder.set_date(time.time())

@@ -157,6 +157,14 @@ class _UvicornServer(uvicorn.Server):
                 connection.abort()
             if self._http.tasks:
                 await asyncio.wait(self._http.tasks)
+        await self._end_handshakes()
+
+    async def _end_handshakes(self) -> None:
+        # Who would come through one now would find a service that has stopped.
+        for handshake in self._http.handshakes:
+            handshake.cancel()
+        if self._http.handshakes:
+            await asyncio.wait(self._http.handshakes)
 
     async def _linger(self, seconds: float) -> None:
         for server in self.servers:

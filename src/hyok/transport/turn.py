@@ -25,12 +25,20 @@ class Requester(Protocol):
         """Answer them, as far as that can be done without waiting."""
         ...
 
+    def abort(self) -> None:
+        """Go without answers, after a fault."""
+        ...
+
 
 class Recipient(Protocol):
     """To whom an answer goes."""
 
     def write(self, payload: bytes, *, is_last: bool) -> None:
         """Send an answer that may leave."""
+        ...
+
+    def abort(self) -> None:
+        """Go without an answer, after a fault."""
         ...
 
 
@@ -47,7 +55,7 @@ class Turn:
 
     No answer leaves before its record is safe, nor before those of earlier turns. If the records cannot be made so,
     none of the turn's answers leaves and each is replaced: what was done without a record must not be of use to
-    anybody.
+    anybody. A fault with one client is that client's: a turn that did not come to its end would be the last one.
     """
 
     __slots__ = ("_answers", "_call_soon", "_encoder", "_has_end", "_held", "_is_failing", "_requesters", "_service")
@@ -82,7 +90,10 @@ class Turn:
         requesters = self._requesters
         self._requesters = []
         for requester in requesters:
-            requester.answer_requests()
+            try:
+                requester.answer_requests()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the others are to be answered
+                _cut(requester, error)
         answers = self._answers
         self._answers = []
         self._has_end = False
@@ -130,4 +141,12 @@ class Turn:
 
 def _let_go(answers: list[tuple[Recipient, bytes, bool, bool]]) -> None:
     for recipient, payload, is_last, _ in answers:
-        recipient.write(payload, is_last=is_last)
+        try:
+            recipient.write(payload, is_last=is_last)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other answers are to leave
+            _cut(recipient, error)
+
+
+def _cut(client: Requester | Recipient, error: Exception) -> None:
+    _log.error("a connection is cut: answering it raised %s", type(error).__name__, exc_info=error)
+    client.abort()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import resource
 import socket
+import struct
 from time import monotonic
 
 import pytest
@@ -333,6 +335,79 @@ def test_without_descriptors_connections_wait_instead_of_being_lost(caplog: pyte
             reader, writer = await asyncio.open_connection(sock=client)
             writer.write(GET)
             assert (await reader.readuntil(b"/x")).startswith(b"HTTP/1.1 200")
+            writer.close()
+
+    run_briefly(scenario)
+
+
+def test_clients_that_reset_before_they_are_accepted_are_counted_no_more() -> None:
+    """As load balancers do that only look whether a port is open."""
+
+    async def scenario() -> None:
+        async with serving(ScriptedService(), limits=Limits(connections_per_address=3)) as address:
+            for _ in range(5):
+                knocking = socket.create_connection(address)  # the loop that would accept is held up by this
+                knocking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                knocking.close()
+            await asyncio.sleep(0.2)
+            async with raw_client(address) as client:
+                client.send(GET)
+                assert await client.answer() == (200, b"/x")
+
+    run_briefly(scenario)
+
+
+def test_after_an_error_of_accept_that_nobody_foresaw_connections_are_accepted_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    accept = socket.socket.accept
+    calls: list[None] = []
+
+    def accept_but_once(listener: socket.socket) -> tuple[socket.socket, object]:
+        calls.append(None)
+        if len(calls) == 2:  # the one that looks for those who still wait
+            raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
+        return accept(listener)
+
+    async def scenario() -> None:
+        async with serving(ScriptedService()) as address:
+            for _ in range(2):
+                async with raw_client(address) as client:
+                    client.send(GET)
+                    assert await client.answer() == (200, b"/x")
+
+    monkeypatch.setattr(socket.socket, "accept", accept_but_once)
+    run_briefly(scenario)
+    assert [each.getMessage() for each in caplog.records] == ["no connections are accepted for 1 s: Protocol error"]
+
+
+def test_connections_above_a_limit_are_told_to_the_operator_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        limits = Limits(connections=5, connections_per_address=1)
+        async with serving(ScriptedService(), limits=limits) as address, raw_client(address) as served:
+            served.send(GET)
+            await served.answer()
+            for _ in range(3):
+                async with raw_client(address) as refused:
+                    assert await refused.rest() == b""
+
+    run_briefly(scenario)
+    assert [each.getMessage() for each in caplog.records] == [
+        "connections are closed at once, the last one from 127.0.0.1: there are 5 in all or 1 from one address, "
+        "the most that one worker takes"
+    ]
+
+
+def test_a_stop_that_does_not_linger_ends_handshakes_under_way() -> None:
+    async def scenario() -> None:
+        tls = server_context(key_pair(AUTHORITY, "localhost")).context
+        async with contextlib.AsyncExitStack() as server:
+            address = await server.enter_async_context(serving(ScriptedService(), tls=tls))
+            reader, writer = await asyncio.open_connection(*address)
+            await asyncio.sleep(0.05)
+            await server.aclose()
+            async with asyncio.timeout(1.0):
+                assert await reader.read() == b""
             writer.close()
 
     run_briefly(scenario)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -42,7 +43,10 @@ def test_a_generated_credential_is_one_that_aws_takes(holder_storage: Storage, s
         assert re.fullmatch(r"[a-zA-Z0-9/+=]{43,64}", pair.secret_access_key.reveal().decode())
         assert reveal_credential(holder_storage, safe, key_store="dev", access_key_id=pair.access_key_id) == pair
     assert len({pair.access_key_id for pair in pairs}) == 10
-    assert len({pair.secret_access_key.reveal() for pair in pairs}) == 10
+    secrets = [pair.secret_access_key.reveal() for pair in pairs]
+    assert len(set(secrets)) == 10
+    assert all(len(base64.b64decode(secret, validate=True)) * 8 >= 256 for secret in secrets)
+    assert [place for place, found in enumerate(zip(*secrets, strict=True)) if len(set(found)) == 1] == []
 
 
 def test_a_credential_of_a_former_proxy_is_taken_over(holder_storage: Storage, safe: Safe, clock: SetClock) -> None:

@@ -13,6 +13,7 @@ from hyok.transport.connection import HttpConnection
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.messages import HttpRequest, HttpResponse, Refusal
 from hyok.transport.server import HttpServer
+from hyok.transport.sockets import Address
 from tests.unit.transport.doubles import Answer, RecordingTransport, ScriptedService, answer_with_target, deliver
 
 
@@ -25,7 +26,7 @@ class Scene:
         self.connection, self.transport = self.connect()
 
     def connect(self) -> tuple[HttpConnection, RecordingTransport]:
-        connection = self.server.admit("192.0.2.1")
+        connection = self.server.admit(Address("192.0.2.1", 5000))
         assert connection is not None
         transport = RecordingTransport(connection)
         connection.connection_made(transport)
@@ -451,11 +452,11 @@ def test_connections_above_a_limit_are_not_admitted() -> None:
     async def scenario() -> None:
         scene = Scene(limits=Limits(connections=3, connections_per_address=2))
         _, second = scene.connect()
-        assert scene.server.admit("192.0.2.1") is None
-        assert scene.server.admit("192.0.2.2") is not None
-        assert scene.server.admit("192.0.2.3") is None
+        assert scene.server.admit(Address("192.0.2.1", 5000)) is None
+        assert scene.server.admit(Address("192.0.2.2", 5000)) is not None
+        assert scene.server.admit(Address("192.0.2.3", 5000)) is None
         second.close()
         await turns()
-        assert scene.server.admit("192.0.2.1") is not None
+        assert scene.server.admit(Address("192.0.2.1", 5000)) is not None
 
     play(scenario)

@@ -24,6 +24,29 @@ class Recipient:
         assert self._service.releases
         self.sent.append((payload, is_last))
 
+    def abort(self) -> None:
+        """Not called: it has no faults."""
+        raise NotImplementedError
+
+
+class Faulty:
+    """A connection with a defect."""
+
+    def __init__(self) -> None:
+        self.cuts = 0
+
+    def answer_requests(self) -> None:
+        """Fail."""
+        raise RuntimeError
+
+    def write(self, payload: bytes, *, is_last: bool) -> None:
+        """Fail."""
+        raise RuntimeError
+
+    def abort(self) -> None:
+        """Count it."""
+        self.cuts += 1
+
 
 async def make_turn(service: ScriptedService) -> Turn:
     return Turn(service, ResponseEncoder(0.0), asyncio.get_running_loop())
@@ -142,5 +165,21 @@ def test_answers_whose_records_cannot_be_synced_are_replaced_and_no_others() -> 
         (replaced, _), (kept, _) = recipient.sent
         assert replaced.startswith(b"HTTP/1.1 500 ")
         assert kept == b"secret 1"
+
+    asyncio.run(scenario())
+
+
+def test_a_fault_with_one_client_keeps_no_answer_from_the_others_in_this_turn_or_a_later_one() -> None:
+    async def scenario() -> None:
+        service = ScriptedService()
+        turn = await make_turn(service)
+        faulty, sound = Faulty(), Recipient(service)
+        for number in range(2):
+            turn.ask(faulty)
+            turn.add(faulty, b"lost", is_last=False)
+            turn.add(sound, b"%d" % number, is_last=False)
+            await asyncio.sleep(0)
+        assert sound.sent == [(b"0", False), (b"1", False)]
+        assert faulty.cuts == 4
 
     asyncio.run(scenario())
