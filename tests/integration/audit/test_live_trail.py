@@ -60,7 +60,8 @@ def test_no_answer_left_without_its_record_however_often_a_worker_was_killed(sta
 
     verdict = verify(start)
     assert verdict.findings == ()
-    assert {log.name for log in verdict.logs} == {"proxy-1", "proxy-2"}  # who comes takes the place of who went
+    workers = {log.name for log in verdict.logs if log.name.startswith("proxy")}
+    assert workers == {"proxy-1", "proxy-2"}  # who comes takes the place of who went
     found = events(start)
     assert found["xks_request"] >= answered
     assert found["log_opened"] == 2 + KILLS
