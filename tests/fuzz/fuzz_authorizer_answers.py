@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from hyok.proxy.authorization.http_authorizer import AuthorizerError, read_answer
+from hyok.proxy.authorization.authorizer import AuthorizerError
+from hyok.proxy.authorization.http_authorizer import read_answer
 
 SEEDS = (
     b'{"result": true}',

@@ -7,6 +7,7 @@ from hyok.administration.keystores import show_key_store
 from hyok.clock import Clock
 from hyok.proxy.authorization.decrypt_watch import KnownCaller
 from hyok.proxy.authorization.stored_watch import read_known_callers, write_known_caller
+from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
 
 
@@ -23,3 +24,7 @@ def allow_caller(storage: Storage, clock: Clock, caller: KnownCaller) -> None:
     show_external_key(storage, key_store=caller.key_store, external_key_id=caller.external_key_id)
     with storage.transaction() as connection:
         write_known_caller(connection, caller, now=clock.now())
+        details = {"external_key_id": caller.external_key_id, "caller": caller.caller}
+        record_change(
+            connection, ChangeKind.POLICY, caller.key_store, at=clock.now(), act="allow caller", details=details
+        )

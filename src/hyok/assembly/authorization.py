@@ -9,11 +9,11 @@ from hyok.assembly.material import optional_key_pair, pem, warn_of
 from hyok.clock import Clock
 from hyok.config.references import resolve_secret
 from hyok.config.settings import AuthorizationSettings, AuthorizerSettings, DecryptSettings
+from hyok.proxy.authorization.authorizer import Authorizer
 from hyok.proxy.authorization.authorizing import Authorization
 from hyok.proxy.authorization.decrypt_watch import WatchMode, WatchRules
 from hyok.proxy.authorization.facts import Organizations
 from hyok.proxy.authorization.first_use import FirstUseBindings
-from hyok.proxy.authorization.http_authorizer import HttpAuthorizer
 from hyok.proxy.authorization.stored_watch import StoredWatch, load_watch
 from hyok.storage.engine import Storage
 from hyok.transport.tls import client_context
@@ -64,7 +64,9 @@ def _hour(text: str) -> float:
     return int(hours) + int(minutes) / 60
 
 
-def _http_authorizer(settings: AuthorizerSettings) -> HttpAuthorizer:
+def _http_authorizer(settings: AuthorizerSettings) -> Authorizer:
+    from hyok.proxy.authorization.http_authorizer import HttpAuthorizer  # here alone: aiohttp is for those who ask one
+
     tls = None
     if settings.url.startswith("https:"):
         authorities = None if settings.authorities is None else pem(settings.authorities)

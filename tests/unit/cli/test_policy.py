@@ -10,6 +10,9 @@ import pytest
 from hyok.audit.event import RequestRecord
 from hyok.audit.opening import open_audit_log
 from hyok.cli.main import run
+from hyok.custody.records import read_records
+from hyok.storage.engine import open_storage
+from hyok.storage.schema import Side
 from hyok.xks.messages import RequestMetadata
 from tests.unit.audit.logs import new_signer
 from tests.unit.cli.conftest import Hyok
@@ -203,7 +206,7 @@ def test_replay_reads_the_audit_trail(main: Hyok, tmp_path: Path) -> None:
     assert main("policy", "replay", "policy.json", "--directory", "trail", "--key", "payroll").status == 2
 
 
-def test_callers_of_a_key_are_allowed_and_listed(main: Hyok) -> None:
+def test_callers_of_a_key_are_allowed_listed_and_recorded(main: Hyok, tmp_path: Path) -> None:
     assert main("policy", "callers").err.startswith("None yet")
     allowed = main("policy", "allow-caller", "111122223333", "--keystore", "main", "--key", "payroll")
     assert allowed.err == "External key payroll may decrypt for 111122223333.\n"
@@ -211,3 +214,11 @@ def test_callers_of_a_key_are_allowed_and_listed(main: Hyok) -> None:
     listed = json.loads(main("policy", "callers", "--keystore", "main", "--output", "json").out)["callers"]
     assert listed == [{"key_store": "main", "external_key_id": "payroll", "caller": "111122223333"}]
     assert main("policy", "allow-caller", "111122223333", "--keystore", "main", "--key", "nope").status == 1
+    url = f"sqlite:///{tmp_path / 'hyok.db'}"
+    with closing(open_storage(url, Side.HOLDER)) as storage, storage.reading() as connection:
+        records = [stored.record for stored in read_records(connection)]
+    assert (records[-1].act, records[-1].subject, records[-1].details["caller"]) == (
+        "allow caller",
+        "main",
+        "111122223333",
+    )

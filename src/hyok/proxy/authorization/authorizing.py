@@ -12,10 +12,10 @@ from typing import Final
 
 from hyok.audit.event import RequestRecord
 from hyok.policy.decision import Decision, Outcome
+from hyok.proxy.authorization.authorizer import AUTHORIZER, Authorizer, AuthorizerError, Question
 from hyok.proxy.authorization.decrypt_watch import DecryptWatch
 from hyok.proxy.authorization.facts import Extra, address_without_port
 from hyok.proxy.authorization.first_use import FIRST_USE, Binding, FirstUseBindings
-from hyok.proxy.authorization.http_authorizer import AUTHORIZER, Authorizer, AuthorizerError, Question
 from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
 from hyok.proxy.keystores import ExternalKey, KeyStore
 from hyok.transport.messages import HttpRequest

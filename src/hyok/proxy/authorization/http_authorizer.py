@@ -1,4 +1,4 @@
-"""A second source of decisions: an HTTP service that answers as the Open Policy Agent does.
+"""An authorizer over HTTP that answers as the Open Policy Agent does.
 
 `POST URL` with `{"input": …}` answers `{"result": true}` or `{"result": {"allow": true, "reason": "…"}}`. An answer
 without a result is a no, as in OPA; anything that is no answer refuses the request, too.
@@ -7,65 +7,21 @@ without a result is a no, as in OPA; anything that is no answer refuses the requ
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 import aiohttp
 import msgspec
 
-from hyok.errors import HyokError
+from hyok.proxy.authorization.authorizer import Answer, AuthorizerError, Question
 from hyok.secret import Secret
 from hyok.transport.tls import TlsSetup
 
-AUTHORIZER: Final = "authorizer"
-"""What records call the policy that decides here."""
 MAX_ANSWER_BYTES: Final = 65_536
 _MAX_REASON_CHARACTERS: Final = 256
 _CONNECTIONS: Final = 256
 _OK: Final = 200
 _ATTEMPTS: Final = 2
 """A kept connection may have been closed by the other end; to ask once more changes nothing there."""
-
-
-class Question(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The `input`."""
-
-    principal: str
-    action: str
-    """As `kms:Decrypt`."""
-    resource: str
-    """The ARN of the KMS key; empty if the request names none."""
-    key_store: str
-    external_key_id: str
-    xks_operation: str
-    address: str
-    time: float
-    """Unix seconds."""
-    request_metadata: msgspec.Raw
-    """As KMS sent it, with members that the specification does not name."""
-
-
-class Answer(NamedTuple):
-    """What the authorizer says."""
-
-    is_allowed: bool
-    reason: str
-    """In its own words; may be empty."""
-
-
-class AuthorizerError(HyokError):
-    """The authorizer did not answer, or not as one."""
-
-
-class Authorizer(Protocol):
-    """Decides besides the policies."""
-
-    async def ask(self, question: Question) -> Answer:
-        """Return its answer. AuthorizerError."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of what it holds."""
-        ...
 
 
 class HttpAuthorizer:
