@@ -124,3 +124,24 @@ def test_a_server_that_stands_still_is_named_and_uses_nothing_when_it_goes_on(pr
     _, load = run(main())
     assert load.answers
     assert not [each for each in load.answers if each.outcome == "ok"]
+
+
+def test_a_drill_uses_its_own_key_and_leaves_a_report_that_verifies(tmp_path: Path) -> None:
+    with two_proxies(tmp_path) as proxies:
+        before = proxies.hyok("keystore", "list")
+        report = tmp_path / "drill.txt"
+        endpoint = (
+            "--endpoint",
+            f"localhost:{proxies.ports[1]}",
+            "--authorities",
+            str(proxies.directory / "tls/ca.pem"),
+        )
+        drill = proxies.hyok("freeze", "--drill", "--report", str(report), *endpoint)["drill"]
+        assert drill["has_passed"]
+        assert [each["answer"] for each in drill["freeze"]["servers"]] == ["acknowledged"] * 4
+        assert drill["uses"]["last_use_after_seconds"] <= MOST_SECONDS
+        assert drill["uses"]["answers"]["ok"] > 1
+        assert [each for each in drill["uses"]["answers"] if each.startswith("InvalidStateException")]
+        assert proxies.hyok("keystore", "list") == before
+        assert proxies.hyok("freeze", "--list")["freezes"] == []
+        assert proxies.hyok("freeze", "--verify-report", str(report))["drill"] == drill

@@ -44,12 +44,33 @@ def remove_operator(storage: Storage, recorder: Recorder, judge: Judge, name: st
         standing = judge.judge(read_rulings(connection))
         if name not in standing.operators:
             raise NotDoneError(f"there is no operator named {name!r}; `hyok operator list` shows those there are")
+        if len(standing.operators) <= standing.required > 1:
+            raise NotDoneError(
+                f"{standing.required} operators have to sign, and there are no more; create another, or require fewer"
+            )
         if len(standing.operators) == 1:
             raise NotDoneError(
                 f"{name} is the only operator, and without one nothing could be unfrozen; create another"
             )
         refuse_unsigned(standing, recorder, needed=judge.needed(standing, Act.REMOVE_OPERATOR))
         record = recorder.rule(connection, subject=name, act=Act.REMOVE_OPERATOR.value, details={})
+        after = judge.judge(read_rulings(connection))
+        return Proposed(Ruled(record, current_position(connection)), after.pending.get(record.sequence))
+
+
+def require_operators(storage: Storage, recorder: Recorder, judge: Judge, count: int) -> Proposed:
+    """Have so many operators sign from now on: an unfreeze, a change of operators, and of this number.
+
+    NotDoneError if there are not so many, or servers would not take this author's word for it.
+    """
+    with storage.transaction() as connection:
+        standing = judge.judge(read_rulings(connection))
+        if not 1 <= count <= len(standing.operators):
+            raise NotDoneError(f"there are {len(standing.operators)} operators; create as many as have to sign first")
+        refuse_unsigned(standing, recorder, needed=judge.needed(standing, Act.REQUIRE))
+        record = recorder.rule(
+            connection, subject=f"{count} operators", act=Act.REQUIRE.value, details={"count": count}
+        )
         after = judge.judge(read_rulings(connection))
         return Proposed(Ruled(record, current_position(connection)), after.pending.get(record.sequence))
 

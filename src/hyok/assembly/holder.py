@@ -14,11 +14,11 @@ from hyok.assembly.key_managers import KeyManagerAccess, OpenKeyManager, adminis
 from hyok.assembly.sides import anchor_storage, open_side, open_side_storage
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration, HolderSettings
-from hyok.config.settings import AuthorizationSettings, WithdrawalSettings
+from hyok.config.settings import AuthorizationSettings
 from hyok.custody.following import SuccessionFollower
 from hyok.custody.operator_keys import parse_operator
 from hyok.custody.records import Author, Recorder
-from hyok.custody.rulings import Judge, Rules
+from hyok.custody.rulings import Judge
 from hyok.custody.safe import Safe, SafeKey, inherit_safe
 from hyok.keymanagers.interface import KeyAdministrator, KeyManager
 from hyok.keymanagers.pkcs11.modules import Modules
@@ -70,13 +70,8 @@ def _holder(settings: HolderSettings, storage: Storage, safe: Safe, author: Auth
     storage.before_commit = recorder.note_changes
     access = KeyManagerAccess(storage, safe, clock, recorder, Modules())
     administrators = administer_key_managers(settings.key_managers, access)
-    judge = Judge(safe, rules_of(settings.withdrawal))
+    judge = Judge(safe, dict(parse_operator(text) for text in settings.withdrawal.trusted_operators))
     return Holder(storage, safe, clock, access, administrators, recorder, judge)
-
-
-def rules_of(settings: WithdrawalSettings) -> Rules:
-    """Return what the configuration says of rulings. OperatorError if an operator's key cannot be read."""
-    return Rules(settings.operators_to_unfreeze, dict(parse_operator(text) for text in settings.trusted_operators))
 
 
 class HolderState(NamedTuple):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from hyok.cli.answers import answers_document, print_answers
+from hyok.cli.drill import DrillOptions, drill_options, rehearse
+from hyok.cli.drill import verify_report as show_report
 from hyok.cli.options import (
     OutputFormat,
     author_options,
@@ -35,10 +38,22 @@ _CONSEQUENCES: Final = {
 }
 
 
-@click.command(epilog=example("hyok freeze --keystore main --reason 'incident 4711'", "hyok freeze --list"))
+@click.command(
+    epilog=example(
+        "hyok freeze --keystore main --reason 'incident 4711'",
+        "hyok freeze --list",
+        "hyok freeze --drill --report drill.txt --endpoint xks.example.com:443",
+        "hyok freeze --verify-report drill.txt",
+    )
+)
 @scope_options
 @click.option("--list", "list_freezes", is_flag=True, help="Show what is frozen, and change nothing.")
 @yes_option
+@click.option("--drill", is_flag=True, help="Rehearse it: freeze a test key that nobody uses, and give it back.")
+@drill_options
+@click.option(
+    "--verify-report", type=click.Path(path_type=Path), metavar="FILE", help="Verify and show the report of a drill."
+)
 @author_options
 @configuration_option
 @output_option
@@ -50,14 +65,27 @@ def freeze(
     account: str | None,
     list_freezes: bool,
     yes: bool,
+    drill: bool,
+    verify_report: Path | None,
     output: OutputFormat,
+    **options: Any,
 ) -> None:
     """End access: of everybody to a key, a key store or everything, or of a principal or an account to all keys.
 
     Returns when no server uses what is frozen any more, and says how long each took: running ones are told within a
     second. One that does not answer has not been able to read the storage since then, and refuses all use of keys after
     `withdrawal.stale_after_seconds`; the command waits for that. Ctrl-C ends the wait, not the freeze.
+
+    With --drill it does so to a test key in a key store of its own, and gives it back. The report is signed by the
+    operator, or by the key of the audit trail if there is none. The status is 1 if a server did not answer, or the key
+    was still used two seconds after the freeze.
     """
+    if verify_report is not None:
+        show_report(verify_report, output)
+        return
+    if drill:
+        rehearse(DrillOptions(**options), output)
+        return
     if list_freezes:
         _list(output)
         return

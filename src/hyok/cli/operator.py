@@ -51,8 +51,8 @@ def operator() -> None:
 def create(name: str, key_file: Path | None, passphrase: bool, public_key: str | None, output: OutputFormat) -> None:
     """Make somebody an operator, with a new private key.
 
-    The first one is believed as it comes; each further one is signed by an operator (--operator). With
-    `withdrawal.operators_to_unfreeze = 2` it takes two operators, once there are two.
+    The first one is believed as it comes; each further one is signed by an operator (--operator), or by two, where
+    `hyok operator require 2` says so.
     """
     from hyok.administration.operators import add_operator
     from hyok.custody.operator_keys import new_operator, parse_operator, write_operator_key
@@ -93,6 +93,7 @@ def list_command(output: OutputFormat) -> None:
             print_document(
                 {
                     "operators": [{"name": name, "public_key": str(key)} for name, key in standing.operators.items()],
+                    "required": standing.required,
                     "pending": [_pending_document(each) for each in standing.pending.values()],
                     "faults": standing.faults,
                 }
@@ -103,6 +104,8 @@ def list_command(output: OutputFormat) -> None:
                 [[name, str(key)] for name, key in standing.operators.items()],
                 nothing="No operators: whoever may run hyok here may unfreeze. Make one with `hyok operator create`.",
             )
+            if standing.required > 1:
+                say(f"{standing.required} of them have to sign an unfreeze, and each change of operators.")
             for pending in standing.pending.values():
                 say(f"Record {pending.record.sequence} waits for a further operator: {_describe(pending)}.")
 
@@ -121,6 +124,23 @@ def delete(name: str, yes: bool, output: OutputFormat) -> None:
         confirm_with_person(f"What {name} signs from now on will not count", yes=yes)
         proposed = remove_operator(holder.storage, holder.recorder, holder.judge, name)
     _print_proposed("No operator", proposed, output)
+
+
+@operator.command(epilog=example("hyok operator require 2 --operator alice.operator"))
+@click.argument("count", type=click.IntRange(1, 2))
+@author_options
+@configuration_option
+@output_option
+def require(count: int, output: OutputFormat) -> None:
+    """Have one or two operators sign an unfreeze and each change of operators, from now on.
+
+    To go back to one, two have to sign. What was unfrozen before stays so.
+    """
+    from hyok.administration.operators import require_operators
+
+    with changing_holder() as holder:
+        proposed = require_operators(holder.storage, holder.recorder, holder.judge, count)
+    _print_proposed("Required", proposed, output)
 
 
 @operator.command(epilog=example("hyok operator confirm 12 --operator bob.operator"))

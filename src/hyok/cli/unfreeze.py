@@ -43,8 +43,8 @@ def unfreeze(
 ) -> None:
     """Give back what a freeze of the same key, key store, principal, account or everything withdrew.
 
-    Where there are operators, one has to sign it, and with `withdrawal.operators_to_unfreeze = 2` a second one has to
-    confirm it; servers check the signatures themselves.
+    Where there are operators, one has to sign it, and after `hyok operator require 2` a second one has to confirm it;
+    servers check the signatures themselves.
     """
     from hyok.administration import acknowledgements, freezes
 

@@ -701,11 +701,6 @@ class WithdrawalSettings(Settings, frozen=True, kw_only=True):
             "a number from 2 to 3600",
         ),
     ] = 15.0
-    operators_to_unfreeze: Annotated[
-        int,
-        msgspec.Meta(ge=1, le=2),
-        About("How many operators have to sign before something is unfrozen.", "2", "1 or 2"),
-    ] = 1
     trusted_operators: Annotated[
         tuple[OperatorKey, ...],
         About(

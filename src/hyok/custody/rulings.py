@@ -27,6 +27,8 @@ class Act(Enum):
     ADD_OPERATOR = "add operator"
     """`public_key` in the details."""
     REMOVE_OPERATOR = "remove operator"
+    REQUIRE = "require operators"
+    """`count` in the details: how many operators have to sign from here on."""
     CONFIRM = "confirm"
     """`record` in the details: the number of the record that a further operator signs by this."""
 
@@ -70,12 +72,8 @@ class Pending(NamedTuple):
     """How many operators have to sign it."""
 
 
-class Rules(NamedTuple):
-    """What the machine's configuration says of rulings."""
-
-    operators_to_unfreeze: int = 1
-    trusted: Mapping[str, VerificationKey] = {}
-    """Operators by name whom the configuration names itself."""
+Trusted = Mapping[str, VerificationKey]
+"""Operators by name whom the machine's configuration names itself."""
 
 
 @dataclass(slots=True)
@@ -83,6 +81,10 @@ class Standing:
     """How things stand after all rulings."""
 
     operators: dict[str, VerificationKey] = field(default_factory=dict)
+    has_operators: bool = False
+    """Whether the rulings have made somebody an operator: from then on, what gives access back has to be signed."""
+    required: int = 1
+    """By how many."""
     freezes: dict[int, Freeze] = field(default_factory=dict)
     """By the number of the record that froze."""
     lifted: set[bytes] = field(default_factory=set)
@@ -96,14 +98,15 @@ class Standing:
 class Judge:
     """Works out how things stand. Remembers which signatures were right, so that a long history is judged quickly."""
 
-    def __init__(self, safe: Safe, rules: Rules) -> None:
+    def __init__(self, safe: Safe, trusted: Trusted) -> None:
+        """`trusted` can sign from the first ruling on, and if there is anybody, the first operator is signed by one."""
         self._safe = safe
-        self._rules = rules
+        self._trusted = trusted
         self._verified: set[tuple[bytes, VerificationKey]] = set()
 
     def judge(self, rulings: Iterable[StoredRecord]) -> Standing:
         """Go through all rulings from the first; some microseconds each, and 100 for a signature not seen before."""
-        standing = Standing(operators=dict(self._rules.trusted))
+        standing = Standing(operators=dict(self._trusted))
         previous = b""
         number = 0
         for number, ruling in enumerate(rulings, 1):
@@ -127,7 +130,7 @@ class Judge:
                     standing.freezes[record.sequence] = Freeze(scope, record, ruling.hash)
                 case Act.CONFIRM:
                     self._confirm(standing, ruling, _number(record, "record"))
-                case Act.UNFREEZE | Act.ADD_OPERATOR | Act.REMOVE_OPERATOR:
+                case Act.UNFREEZE | Act.ADD_OPERATOR | Act.REMOVE_OPERATOR | Act.REQUIRE:
                     self._propose(standing, record, self._signers(standing, ruling))
         except (ValueError, KeyError, NoteError) as error:
             # Not to be understood: it may be a freeze that a newer hyok knows how to write.
@@ -151,7 +154,7 @@ class Judge:
             self._propose(standing, pending.record, pending.signers | self._signers(standing, ruling))
 
     def _propose(self, standing: Standing, record: Record, signers: frozenset[str]) -> None:
-        needed = self.needed(standing, Act(record.act))
+        needed = 0 if self._is_pinned(record) else self.needed(standing, Act(record.act))
         if len(signers & standing.operators.keys()) >= needed:
             standing.pending.pop(record.sequence, None)
             _enact(standing, record)
@@ -160,16 +163,19 @@ class Judge:
 
     def needed(self, standing: Standing, act: Act) -> int:
         """Return how many operators have to sign an act as things stand."""
-        wanted = self._rules.operators_to_unfreeze
         match act:
             case Act.FREEZE | Act.CONFIRM:
                 return 0
-            case Act.ADD_OPERATOR | Act.REMOVE_OPERATOR:
-                # The first operator is believed, unless the configuration says who it is.
-                return min(wanted, len(standing.operators))
             case Act.UNFREEZE:
-                # Without operators there is nobody to sign; where two are wanted, there have to be some.
-                return wanted if standing.operators or wanted > 1 else 0
+                return standing.required if standing.has_operators else 0
+            case Act.ADD_OPERATOR | Act.REMOVE_OPERATOR | Act.REQUIRE:
+                # The first operator is believed, unless the configuration says who it is.
+                return standing.required if standing.has_operators else min(1, len(self._trusted))
+
+    def _is_pinned(self, record: Record) -> bool:
+        """Tell whether a ruling makes an operator of somebody whom the configuration trusts, with the same key."""
+        key = self._trusted.get(record.subject) if record.act == Act.ADD_OPERATOR.value else None
+        return key is not None and str(key) == record.details.get("public_key")
 
 
 def _enact(standing: Standing, record: Record) -> None:
@@ -183,9 +189,13 @@ def _enact(standing: Standing, record: Record) -> None:
             # One person under two names would be two persons.
             if record.subject not in standing.operators and key not in standing.operators.values():
                 standing.operators[record.subject] = key
+            standing.has_operators = True
         case Act.REMOVE_OPERATOR:
-            if len(standing.operators) > 1:
+            if len(standing.operators) > standing.required:
                 standing.operators.pop(record.subject, None)
+        case Act.REQUIRE:
+            # Never more than there are: nobody could take it back.
+            standing.required = max(1, min(_number(record, "count"), len(standing.operators)))
         case Act.FREEZE | Act.CONFIRM:
             pass
 

@@ -12,10 +12,10 @@ from hyok.administration.acknowledgements import Answer, await_servers
 from hyok.administration.external_keys import add_external_key
 from hyok.administration.freezes import freeze, read_standing, unfreeze
 from hyok.administration.keystores import create_key_store
-from hyok.administration.operators import add_operator, confirm, remove_operator
+from hyok.administration.operators import add_operator, confirm, remove_operator, require_operators
 from hyok.custody.operator_keys import new_operator
 from hyok.custody.records import Author, Operator, Recorder
-from hyok.custody.rulings import Judge, Rules, Scope, ScopeKind
+from hyok.custody.rulings import Judge, Scope, ScopeKind
 from hyok.custody.safe import Safe
 from hyok.errors import NotDoneError
 from hyok.proxy.fleet import process_id
@@ -29,9 +29,9 @@ MAIN = Scope(ScopeKind.KEY_STORE, "main")
 class Office:
     """Where operators give their commands."""
 
-    def __init__(self, storage: Storage, safe: Safe, clock: SetClock, *, needed: int = 1) -> None:
+    def __init__(self, storage: Storage, safe: Safe, clock: SetClock) -> None:
         self.storage, self.safe, self.clock = storage, safe, clock
-        self.judge = Judge(safe, Rules(needed))
+        self.judge = Judge(safe, {})
 
     def recorder(self, operator: Operator | None = None) -> Recorder:
         return Recorder(self.safe, self.clock, Author("root", "host", operator))
@@ -120,22 +120,24 @@ def test_an_unfreeze_that_servers_would_not_obey_is_refused(office: Office) -> N
 
 
 def test_a_second_operator_confirms(holder_storage: Storage, office: Office) -> None:
-    strict = Office(office.storage, office.safe, office.clock, needed=2)
-    alice = strict.add("alice")
-    strict.freeze()
-    with pytest.raises(NotDoneError, match="an operator has to sign this"):
-        strict.unfreeze()
-    bob = strict.add("bob", by=alice)
-    [waits] = strict.unfreeze(by=alice)
-    assert strict.frozen() == [MAIN]
+    alice = office.add("alice")
+    with pytest.raises(NotDoneError, match="there are 1 operators; create as many as have to sign first"):
+        require_operators(holder_storage, office.recorder(alice), office.judge, 2)
+    bob = office.add("bob", by=alice)
+    assert require_operators(holder_storage, office.recorder(alice), office.judge, 2).pending is None
+    with pytest.raises(NotDoneError, match="2 operators have to sign, and there are no more"):
+        remove_operator(holder_storage, office.recorder(alice), office.judge, "bob")
+    office.freeze()
+    [waits] = office.unfreeze(by=alice)
+    assert office.frozen() == [MAIN]
     with pytest.raises(NotDoneError, match="waits for another operator already"):
-        strict.unfreeze(by=alice)
+        office.unfreeze(by=alice)
     with pytest.raises(NotDoneError, match="alice has signed record"):
-        confirm(holder_storage, strict.recorder(alice), strict.judge, waits)
-    assert confirm(holder_storage, strict.recorder(bob), strict.judge, waits).pending is None
-    assert strict.frozen() == []
+        confirm(holder_storage, office.recorder(alice), office.judge, waits)
+    assert confirm(holder_storage, office.recorder(bob), office.judge, waits).pending is None
+    assert office.frozen() == []
     with pytest.raises(NotDoneError, match="waits for nobody"):
-        confirm(holder_storage, strict.recorder(bob), strict.judge, waits)
+        confirm(holder_storage, office.recorder(bob), office.judge, waits)
 
 
 def test_operators_are_told_apart(holder_storage: Storage, office: Office) -> None:

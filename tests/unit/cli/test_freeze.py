@@ -50,14 +50,13 @@ def test_a_freeze_asks(main: Hyok) -> None:
 
 
 def test_two_operators_unfreeze(main: Hyok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tmp_path / "hyok.toml"
-    config.write_text(config.read_text() + "[withdrawal]\noperators_to_unfreeze = 2\n")
     monkeypatch.setenv("HYOK_OPERATOR_PASSPHRASE", "correct horse")
     made(main, "operator", "create", "alice", "--passphrase")
     assert stat.S_IMODE((tmp_path / "alice.operator").stat().st_mode) == 0o600
     assert main("operator", "create", "bob").status == 1
     assert not (tmp_path / "bob.operator").exists()
     made(main, "operator", "create", "bob", "--operator", "alice.operator")
+    made(main, "operator", "require", "2", "--operator", "bob.operator")
     made(main, "freeze", "--keystore", "main", "--yes", "--operator", "alice.operator")
     monkeypatch.setenv("HYOK_OPERATOR", "alice.operator")
     unfreeze = made(main, "unfreeze", "--keystore", "main", "--yes", "--reason", "over")["unfreeze"]

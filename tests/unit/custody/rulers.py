@@ -8,13 +8,13 @@ from sqlalchemy import update
 
 from hyok.custody.operator_keys import new_operator
 from hyok.custody.records import Author, Operator, Record, Recorder, read_rulings
-from hyok.custody.rulings import Act, Judge, Rules, Scope, Standing
+from hyok.custody.rulings import Act, Judge, Scope, Standing, Trusted
 from hyok.custody.safe import Safe
 from hyok.storage.engine import Storage
 from hyok.storage.schema import administrative_records
 from tests.unit.storage.fixtures import SetClock
 
-ONE = Rules()
+NOBODY: Trusted = {}
 
 
 class Rulers:
@@ -47,9 +47,12 @@ class Rulers:
     def remove(self, name: str, *, by: Operator | None = None) -> Record:
         return self.rule(Act.REMOVE_OPERATOR, name, {}, by=by)
 
-    def judge(self, rules: Rules = ONE) -> Standing:
+    def require(self, count: int, *, by: Operator | None = None) -> Record:
+        return self.rule(Act.REQUIRE, f"{count} operators", {"count": count}, by=by)
+
+    def judge(self, trusted: Trusted = NOBODY) -> Standing:
         with self.storage.reading() as connection:
-            return Judge(self.safe, rules).judge(read_rulings(connection))
+            return Judge(self.safe, trusted).judge(read_rulings(connection))
 
     def alter(self, record: Record, **columns: object) -> None:
         """Change a row as an editor of the database would."""

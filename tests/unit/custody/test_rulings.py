@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import delete
 
 from hyok.custody.operator_keys import new_operator
+from hyok.custody.records import Operator
 from hyok.custody.root_key import LocalRootKey
-from hyok.custody.rulings import Act, Rules, Scope, ScopeKind
+from hyok.custody.rulings import Act, Scope, ScopeKind
 from hyok.custody.safe import Safe, open_safe
 from hyok.secret import Secret
 from hyok.storage.engine import Storage, open_storage
@@ -16,7 +17,6 @@ from tests.unit.custody.rulers import Rulers
 from tests.unit.storage.fixtures import SetClock
 
 MAIN = Scope(ScopeKind.KEY_STORE, "main")
-TWO = Rules(operators_to_unfreeze=2)
 
 
 @pytest.fixture
@@ -90,59 +90,97 @@ def test_one_key_is_no_second_operator(rulers: Rulers) -> None:
     assert list(rulers.judge().operators) == ["alice"]
 
 
-def test_two_persons_unfreeze_where_two_have_to(rulers: Rulers) -> None:
+def make_two(rulers: Rulers) -> tuple[Operator, Operator]:
+    """Make two operators, who both have to sign from then on."""
     alice = rulers.add("alice")
     bob = rulers.add("bob", by=alice)
+    rulers.require(2, by=alice)
+    return alice, bob
+
+
+def test_two_persons_unfreeze_where_two_have_to(rulers: Rulers) -> None:
+    alice, bob = make_two(rulers)
     freeze = rulers.freeze(MAIN)
     unfreeze = rulers.unfreeze(freeze, by=alice)
     rulers.confirm(unfreeze, by=alice)
     rulers.unfreeze(freeze, by=alice)
-    assert rulers.judge(TWO).freezes
-    assert rulers.judge(TWO).pending[unfreeze.sequence].signers == {"alice"}
+    assert rulers.judge().freezes
+    assert rulers.judge().pending[unfreeze.sequence].signers == {"alice"}
     rulers.confirm(unfreeze, by=bob)
-    assert not rulers.judge(TWO).freezes
+    assert not rulers.judge().freezes
+
+
+def test_what_one_unfroze_before_two_had_to_stays_unfrozen(rulers: Rulers) -> None:
+    rulers.unfreeze(rulers.freeze(MAIN))
+    alice = rulers.add("alice")
+    rulers.unfreeze(rulers.freeze(MAIN), by=alice)
+    bob = rulers.add("bob", by=alice)
+    rulers.require(2, by=bob)
+    assert not rulers.judge().freezes
+    assert not rulers.judge({"carol": new_operator("carol")[0].signer.key}).freezes
 
 
 def test_one_of_two_persons_makes_no_third_of_their_own(rulers: Rulers) -> None:
-    alice = rulers.add("alice")
-    bob = rulers.add("bob", by=alice)
+    alice, bob = make_two(rulers)
     rulers.add("puppet", by=alice)
     rulers.remove("bob", by=alice)
-    standing = rulers.judge(TWO)
+    rulers.require(1, by=alice)
+    standing = rulers.judge()
     assert list(standing.operators) == ["alice", "bob"]
-    assert len(standing.pending) == 2
+    assert (len(standing.pending), standing.required) == (3, 2)
     rulers.confirm(standing.pending[min(standing.pending)].record, by=bob)
-    assert list(rulers.judge(TWO).operators) == ["alice", "bob", "puppet"]
+    assert list(rulers.judge().operators) == ["alice", "bob", "puppet"]
+
+
+def test_two_persons_let_one_do_again(rulers: Rulers) -> None:
+    alice, bob = make_two(rulers)
+    rulers.confirm(rulers.require(1, by=alice), by=bob)
+    rulers.unfreeze(rulers.freeze(MAIN), by=bob)
+    assert not rulers.judge().freezes
+
+
+def test_no_more_have_to_sign_than_there_are(rulers: Rulers) -> None:
+    alice = rulers.add("alice")
+    rulers.require(2, by=alice)
+    assert rulers.judge().required == 1
+    bob = rulers.add("bob", by=alice)
+    rulers.require(2, by=alice)
+    rulers.confirm(rulers.remove("bob", by=alice), by=bob)
+    assert list(rulers.judge().operators) == ["alice", "bob"]
 
 
 def test_a_signature_of_somebody_removed_meanwhile_does_not_count_for_a_confirmation(rulers: Rulers) -> None:
-    alice = rulers.add("alice")
-    bob = rulers.add("bob", by=alice)
-    removal = rulers.add("carol", by=alice)  # waits, because two are there by now
-    assert removal.name == "carol"
-    rulers.confirm(rulers.judge(TWO).pending[3].record, by=bob)
-    freeze = rulers.freeze(MAIN)
-    unfreeze = rulers.unfreeze(freeze, by=alice)
-    removing = rulers.remove("alice", by=bob)
-    rulers.confirm(removing, by=removal)
+    alice, bob = make_two(rulers)
+    carol = rulers.add("carol", by=alice)
+    rulers.confirm(rulers.judge().pending[4].record, by=bob)
+    unfreeze = rulers.unfreeze(rulers.freeze(MAIN), by=alice)
+    rulers.confirm(rulers.remove("alice", by=bob), by=carol)
     rulers.confirm(unfreeze, by=bob)
-    assert list(rulers.judge(TWO).operators) == ["bob", "carol"]
-    assert rulers.judge(TWO).freezes
-
-
-def test_where_two_have_to_sign_nothing_is_unfrozen_before_there_are_two(rulers: Rulers) -> None:
-    freeze = rulers.freeze(MAIN)
-    rulers.unfreeze(freeze)
-    assert rulers.judge(TWO).freezes
+    assert list(rulers.judge().operators) == ["bob", "carol"]
+    assert rulers.judge().freezes
 
 
 def test_an_operator_whom_the_machine_trusts_is_the_only_first_one(rulers: Rulers) -> None:
     trusted, _ = new_operator("root-of-trust")
-    rules = Rules(trusted={"root-of-trust": trusted.signer.key})
     rulers.add("mallory")
     rulers.add("alice", by=trusted)
-    assert list(rulers.judge(rules).operators) == ["root-of-trust", "alice"]
+    assert list(rulers.judge({"root-of-trust": trusted.signer.key}).operators) == ["root-of-trust", "alice"]
     assert list(rulers.judge().operators) == ["mallory"]
+
+
+def test_the_first_operator_may_be_the_one_whom_the_machine_trusts(rulers: Rulers) -> None:
+    alice = rulers.add("alice")
+    standing = rulers.judge({"alice": alice.signer.key})
+    assert (list(standing.operators), standing.has_operators) == (["alice"], True)
+
+
+def test_one_whom_the_machine_trusts_stands_in_for_a_lost_key(rulers: Rulers) -> None:
+    alice, _ = make_two(rulers)
+    spare, _ = new_operator("spare")
+    unfreeze = rulers.unfreeze(rulers.freeze(MAIN), by=alice)
+    rulers.confirm(unfreeze, by=spare)
+    assert rulers.judge().freezes
+    assert not rulers.judge({"spare": spare.signer.key}).freezes
 
 
 @pytest.mark.parametrize("column", ["body", "signature", "hash", "sealed_mark"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import delete
 
-from hyok.custody.rulings import Judge, Rules, Scope, ScopeKind
+from hyok.custody.rulings import Judge, Scope, ScopeKind
 from hyok.custody.safe import Safe
 from hyok.proxy.stored_freezes import StoredFreezes
 from hyok.storage.changes import Change, changes_since
@@ -29,7 +29,7 @@ class Server:
     def __init__(self, storage: Storage, safe: Safe) -> None:
         self._storage = storage
         self.forgotten = 0
-        self._stored = StoredFreezes(storage, Judge(safe, Rules()), forget_keys=self._forget)
+        self._stored = StoredFreezes(storage, Judge(safe, {}), forget_keys=self._forget)
         self._position = 0
         self.catch_up()
 
