@@ -70,6 +70,12 @@ def read_standing(storage: Storage, judge: Judge) -> Standing:
         return judge.judge(read_rulings(connection))
 
 
+def is_frozen(standing: Standing, key_store: str) -> bool:
+    """Tell whether a key store as a whole is refused to everybody."""
+    everything, this = Scope(ScopeKind.EVERYTHING), Scope(ScopeKind.KEY_STORE, key_store)
+    return bool(standing.faults) or any(freeze.scope in (everything, this) for freeze in standing.freezes.values())
+
+
 def refuse_unsigned(standing: Standing, recorder: Recorder, *, needed: int) -> None:
     """NotDoneError, before anything is written, if servers would not count this author as one who signs."""
     if standing.faults:

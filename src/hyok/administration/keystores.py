@@ -102,10 +102,10 @@ def show_key_store(storage: Storage, name: str) -> KeyStore:
 
 
 def update_key_store(storage: Storage, clock: Clock, name: str, change: Callable[[KeyStore], KeyStore]) -> KeyStore:
-    """Change a key store's prefix, Regions, quota, predecessors or state; name and creation time stay.
+    """Change a key store's prefix, Regions, quota or predecessors; name and creation time stay.
 
     `change` sees the present key store, so that nobody else's change is lost:
-    `lambda key_store: replace(key_store, state=KeyStoreState.FROZEN)`. NotDoneError if what it gives cannot be used.
+    `lambda key_store: replace(key_store, quota=1800)`. NotDoneError if what it gives cannot be used.
     """
     with storage.transaction() as connection:
         present = get_key_store(connection, name)

@@ -24,6 +24,7 @@ from hyok.cli.private_file import write_private_file
 
 if TYPE_CHECKING:
     from hyok.administration.keystores import KeyStore
+    from hyok.assembly.holder import Holder
     from hyok.proxy.predecessors import Predecessor
 
 
@@ -109,7 +110,7 @@ def list_command(output: OutputFormat) -> None:
     from hyok.administration.keystores import list_key_stores
 
     with opened_holder() as holder:
-        key_stores = list_key_stores(holder.storage)
+        key_stores = _as_they_serve(holder, *list_key_stores(holder.storage))
     match output:
         case OutputFormat.JSON:
             print_document({"keystores": [_document(each) for each in key_stores]})
@@ -130,7 +131,7 @@ def show(name: str, output: OutputFormat) -> None:
     from hyok.administration.keystores import show_key_store
 
     with opened_holder() as holder:
-        shown = show_key_store(holder.storage, name)
+        [shown] = _as_they_serve(holder, show_key_store(holder.storage, name))
     _print_key_store(shown, output)
 
 
@@ -184,7 +185,7 @@ def update(
         present = show_key_store(holder.storage, name)
         for loss in _losses(present, change(present)):
             confirm(loss, yes=yes)
-        updated = update_key_store(holder.storage, holder.clock, name, change)
+        [updated] = _as_they_serve(holder, update_key_store(holder.storage, holder.clock, name, change))
     _print_key_store(updated, output)
 
 
@@ -225,6 +226,17 @@ def console_file(name: str, file: Path, access_key_id: str | None, force: bool) 
         pair = reveal_credential(holder.storage, holder.safe, key_store=name, access_key_id=access_key_id)
     write_private_file(file, lambda: write_console_file(key_store.uri_path, pair), force=force)
     say(f"{file} holds the secret of credential {pair.access_key_id}; delete it when the console has read it.")
+
+
+def _as_they_serve(holder: Holder, *key_stores: KeyStore) -> list[KeyStore]:
+    """Return key stores with the state that a freeze gives them."""
+    from hyok.administration.freezes import is_frozen, read_standing
+    from hyok.proxy.keystores import KeyStoreState
+
+    standing = read_standing(holder.storage, holder.judge)
+    return [
+        replace(each, state=KeyStoreState.FROZEN) if is_frozen(standing, each.name) else each for each in key_stores
+    ]
 
 
 def _losses(present: KeyStore, changed: KeyStore) -> Iterator[str]:

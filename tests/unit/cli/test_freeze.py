@@ -104,3 +104,13 @@ def test_texts_for_people_name_what_is_frozen_and_by_whom(main: Hyok) -> None:
     assert "No server runs on this storage." in result.err
     assert "account 123456789012" in main("freeze", "--list").out
     assert "No operators" in main("operator", "list").err
+
+
+def test_a_frozen_key_store_is_shown_as_one(main: Hyok) -> None:
+    made(main, "keystore", "create", "other")
+    made(main, "freeze", "--keystore", "main", "--yes")
+    states = {each["name"]: each["state"] for each in made(main, "keystore", "list")["keystores"]}
+    assert states == {"main": "frozen", "other": "active"}
+    assert made(main, "keystore", "show", "main")["keystore"]["state"] == "frozen"
+    made(main, "freeze", "--everything", "--yes")
+    assert made(main, "keystore", "show", "other")["keystore"]["state"] == "frozen"
