@@ -25,8 +25,12 @@ from hyok.storage.engine import Storage
 from hyok.storage.schema import server_leases
 
 BEAT_SECONDS: Final = 10.0
+COUNTED_SECONDS: Final = 40.0
+"""How old a proxy's last sign of life may be when it is counted."""
+COUNT_KEPT_SECONDS: Final = 20.0
+"""How old a count may be. With the age of what it counts: nothing that GetHealthStatus tells is older than a minute."""
 ALIVE_SECONDS: Final = 60.0
-"""How old a proxy's last sign of life may be. Nothing that GetHealthStatus tells may be older than a minute."""
+"""How long a lease that nobody renews is kept at least."""
 MOST_LEASES_KEPT: Final = 4.0
 """A lease is taken out when it is older than so many times the server's `stale_after_seconds`, and than a minute."""
 _SHARE_BEFORE_LOST: Final = 0.75
@@ -89,13 +93,14 @@ class Fleet:
         self._stale_after_seconds = stale_after_seconds
         self._monotonic = monotonic
         self._size = 1
+        self._counted_at = 0.0
         self._is_failing = False
         self._news = asyncio.Event()
         self._lost_at = 0.0
 
     def size(self) -> int:
-        """Return how many proxies there are, this one included."""
-        return self._size
+        """Return how many proxies there are, this one included; 1 while the others cannot be counted."""
+        return self._size if self._monotonic() - self._counted_at <= COUNT_KEPT_SECONDS else 1
 
     def is_lost(self) -> bool:
         """Tell whether others may have taken this server for gone, so that it must refuse all use of keys. Cheap."""
@@ -106,7 +111,7 @@ class Fleet:
         self._news.set()
 
     async def keep_beating(self) -> None:
-        """Write the lease until cancelled, after `acknowledge` at once. While that fails, the last count stands."""
+        """Write the lease until cancelled, after `acknowledge` at once. It goes on while that fails."""
         while True:
             self._news.clear()
             try:
@@ -128,6 +133,7 @@ class Fleet:
         """Write the lease and count. HyokError if the storage fails."""
         began_at = self._monotonic()
         self._size = await self._storage.run(self._beat)
+        self._counted_at = began_at
         self._lost_at = began_at + _SHARE_BEFORE_LOST * kept_seconds(self._stale_after_seconds)
 
     async def leave(self) -> None:
@@ -152,7 +158,7 @@ class Fleet:
                 leases.c.at < now - ALIVE_SECONDS, leases.c.at < now - MOST_LEASES_KEPT * leases.c.stale_after_seconds
             )
         )
-        alive = leases.c.at >= now - ALIVE_SECONDS
+        alive = leases.c.at >= now - COUNTED_SECONDS
         return connection.scalar(select(func.count(leases.c.instance.distinct())).where(alive)) or 1
 
 

@@ -297,6 +297,7 @@ class Supervisor:
             wanted = await asyncio.to_thread(self._reread)
             refuse_lasting_changes(present, wanted)
             if wanted.content == present.content:
+                _log.info("the configuration is as it was; the certificate is looked at again")
                 await self._renew_tls(present)
                 self._notifier.notify("READY=1")
                 return

@@ -7,7 +7,14 @@ import os
 
 from sqlalchemy import select
 
-from hyok.proxy.fleet import ALIVE_SECONDS, BEAT_SECONDS, Fleet, process_id, this_server
+from hyok.proxy.fleet import (
+    BEAT_SECONDS,
+    COUNT_KEPT_SECONDS,
+    COUNTED_SECONDS,
+    Fleet,
+    process_id,
+    this_server,
+)
 from hyok.storage.engine import Storage
 from hyok.storage.schema import server_leases
 from tests.unit.storage.fixtures import SetClock, clock, holder_storage, holder_url
@@ -65,10 +72,21 @@ def test_workers_of_one_proxy_count_as_one(holder_storage: Storage, clock: SetCl
     assert leases_in(holder_storage) == 3
 
 
-def test_a_proxy_without_a_sign_of_life_for_a_minute_is_not_counted(holder_storage: Storage, clock: SetClock) -> None:
+def test_nothing_that_is_told_of_the_fleet_is_older_than_a_minute(holder_storage: Storage, clock: SetClock) -> None:
+    time = Time()
+    living, other = make_fleet(holder_storage, clock, "a", monotonic=time), make_fleet(holder_storage, clock, "b")
+    beat(other, living)
+    time.now += COUNT_KEPT_SECONDS
+    assert living.size() == 2
+    time.now += 1
+    assert living.size() == 1
+    assert COUNTED_SECONDS + COUNT_KEPT_SECONDS <= 60
+
+
+def test_a_proxy_without_a_sign_of_life_for_long_is_not_counted(holder_storage: Storage, clock: SetClock) -> None:
     living, silent = (make_fleet(holder_storage, clock, name) for name in "ab")
     beat(living, silent)
-    clock.time += ALIVE_SECONDS
+    clock.time += COUNTED_SECONDS
     assert beat(living) == [2]
     clock.time += 1
     assert beat(living) == [1]
@@ -136,7 +154,8 @@ def test_what_was_applied_is_acknowledged_at_once(holder_storage: Storage, clock
 
 
 def test_a_sign_of_life_may_be_late_several_times_before_a_proxy_is_missed() -> None:
-    assert BEAT_SECONDS * 5 < ALIVE_SECONDS
+    assert BEAT_SECONDS * 4 <= COUNTED_SECONDS
+    assert BEAT_SECONDS * 2 <= COUNT_KEPT_SECONDS
 
 
 def test_a_process_has_a_name_that_no_other_has() -> None:

@@ -61,6 +61,18 @@ def test_a_check_is_used_again_for_less_than_a_minute(manager: ReportingManager,
     assert manager.calls["check_health"] == 2
 
 
+def test_nobody_serves_as_far_as_is_known_when_all_that_is_known_is_a_minute_old(
+    manager: ReportingManager, time: Time
+) -> None:
+    monitor = HealthMonitor({"hsm": manager})
+    look(monitor)
+
+    time.seconds += 54
+    assert monitor.is_serving()
+    time.seconds += 2
+    assert not monitor.is_serving()
+
+
 def test_a_change_for_the_worse_is_seen_at_the_next_check(manager: ReportingManager, time: Time) -> None:
     monitor = HealthMonitor({"hsm": manager})
     look(monitor)

@@ -242,7 +242,9 @@ def test_a_new_certificate_goes_to_all_workers_and_they_stay(stage: Stage, comma
     stage.run(scenario)
 
 
-def test_a_certificate_that_has_not_changed_is_not_replaced(stage: Stage) -> None:
+def test_a_certificate_that_has_not_changed_is_not_replaced(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "hyok")
+
     async def scenario() -> None:
         await stage.until_served()
         stage.supervisor.command(Command.RENEW_TLS)
@@ -251,6 +253,9 @@ def test_a_certificate_that_has_not_changed_is_not_replaced(stage: Stage) -> Non
 
     stage.run(scenario)
     assert stage.heard("ReplaceTls") == []
+    assert [each for each in caplog.messages if "as it was" in each] == [
+        "the configuration is as it was; the certificate is looked at again"
+    ]
 
 
 def test_a_certificate_without_its_key_is_kept_from_the_workers(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
