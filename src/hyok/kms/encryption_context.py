@@ -9,12 +9,15 @@ changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from struct import Struct
 from typing import Final
 
 from hyok.kms import errors
 
 MAX_CANONICAL_BYTES: Final = 8192 - 43
 """What the ciphertext header leaves of the 8192 bytes of AAD that every XKS proxy must accept (XKS API, Encrypt)."""
+
+_LENGTH: Final = Struct(">H").pack
 
 
 def canonical_context(context: Mapping[str, str] | None) -> bytes:
@@ -25,15 +28,15 @@ def canonical_context(context: Mapping[str, str] | None) -> bytes:
     if not context:
         return b""
     try:
-        pairs = sorted((name.encode(), value.encode()) for name, value in context.items())
+        pairs = sorted([(name.encode(), value.encode()) for name, value in context.items()])
     except UnicodeEncodeError as error:
         raise errors.validation("The encryption context is not valid Unicode: it has an unpaired surrogate.") from error
-    size = sum(4 + len(name) + len(value) for name, value in pairs)
+    size = 4 * len(pairs)
+    for name, value in pairs:
+        size += len(name) + len(value)
     if size > MAX_CANONICAL_BYTES:
         raise errors.validation(
             f"The encryption context is too large: {size} bytes with 4 more for each pair, "
             f"at most {MAX_CANONICAL_BYTES} are allowed."
         )
-    return b"".join(
-        len(name).to_bytes(2, "big") + name + len(value).to_bytes(2, "big") + value for name, value in pairs
-    )
+    return b"".join([b"%b%b%b%b" % (_LENGTH(len(name)), name, _LENGTH(len(value)), value) for name, value in pairs])

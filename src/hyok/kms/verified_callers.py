@@ -65,13 +65,17 @@ class VerifiedCallers:
             now=self._clock.now(),
             required_headers=_MUST_BE_SIGNED,
         )
-        if len(self._regions) >= _REMEMBERED_REGIONS:
-            self._regions.clear()
-        self._regions[authorization.region] = region
+        if authorization.region not in self._regions:
+            if len(self._regions) >= _REMEMBERED_REGIONS:
+                self._regions.clear()
+            self._regions[authorization.region] = region
         return Caller(principal.account, region, principal.arn, principal.user_id, principal.identity)
 
     def _region(self, name: bytes) -> str:
-        region = self._regions.get(name) or name.decode("latin-1")
+        known = self._regions.get(name)
+        if known is not None:
+            return known
+        region = name.decode("latin-1")
         if not REGION.fullmatch(region):
             raise UnidentifiedCallerError(IdentificationFailure.INVALID_REGION)
         return region
