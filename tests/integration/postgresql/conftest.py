@@ -9,17 +9,37 @@ import pytest
 
 from hyok.storage.schema import Side
 from tests.postgresql import PostgresqlDatabases, PostgresqlServer, running_postgresql
+from tests.sizes import is_nightly
 from tests.storages import copy_storage, use_places, use_places_before
 from tests.unit.kms.running import RunningKms, running_kms
 from tests.unit.storage.fixtures import clock, holder_storage, holder_url, safe
 
 __all__ = ["clock", "holder_storage", "holder_url", "safe"]
 
+NIGHTLY = frozenset(
+    {
+        "test_custody_rewrapping",
+        "test_custody_safe",
+        "test_embedded_manager",
+        "test_kms_keys",
+        "test_operations_key_policies",
+        "test_operations_keys",
+        "test_operations_rotation",
+        "test_operations_tags",
+    }
+)
+"""Each test's database costs some 100 ms."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out here what is about SQLite's files alone."""
+    """Leave out here what is about SQLite's files alone, and by day what stands farther from the storage."""
     here = Path(__file__).parent
-    left_out = [item for item in items if here in item.path.parents and item.get_closest_marker("sqlite_files")]
+    left_out = [
+        item
+        for item in items
+        if here in item.path.parents
+        and (item.get_closest_marker("sqlite_files") or (item.path.stem in NIGHTLY and not is_nightly()))
+    ]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
