@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
 
+from hyok.administration.acknowledgements import await_servers
+from hyok.storage.changes import current_position
 from tests.integration.authorization.double import Double, authorizer_double
 from tests.integration.spec.running import RunningProxy, running_proxy
 from tests.integration.spec.wire import decrypt_content, encrypt_content, eventually
@@ -77,12 +80,22 @@ def test_of_workers_that_race_for_the_first_use_one_kms_key_wins(served: Served)
     proxy = served.proxy
     for _ in range(ROUNDS):
         proxy.hyok_says("key", "bind", proxy.key_id, "--keystore", "main", "--yes")
-        eventually(lambda: len(race(served)) == 1)
+        await_every_worker(proxy)
         (winner,) = race(served)
+        assert race(served) == {winner}
         (offered,) = proxy.hyok("key", "show", proxy.key_id)["key"]["external_keys"]
         assert offered["bound_to"] == winner
     proxy.hyok_says("key", "unbind", proxy.key_id, "--keystore", "main", "--yes")
-    eventually(lambda: len(race(served)) == RACERS)
+    await_every_worker(proxy)
+    assert len(race(served)) == RACERS
+
+
+def await_every_worker(proxy: RunningProxy) -> None:
+    """Return when no worker goes by what was true before now."""
+    with proxy.holder() as holder:
+        with holder.storage.reading() as connection:
+            position = current_position(connection)
+        await_servers(holder.storage, position, changed_at=time.monotonic())
 
 
 def race(served: Served) -> set[str]:
