@@ -119,6 +119,8 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number, command in _COMMANDS.items():
             loop.add_signal_handler(number, self.command, command)
+        # The root key may have been long in coming, and nobody has watched the certificate's files meanwhile.
+        await self._renew_tls(self.generation.configuration)
         async with asyncio.TaskGroup() as self._group:
             try:
                 await self._supervise()

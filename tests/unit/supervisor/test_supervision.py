@@ -258,6 +258,15 @@ def test_a_certificate_that_has_not_changed_is_not_replaced(stage: Stage, caplog
     ]
 
 
+def test_a_certificate_that_changed_while_the_root_key_was_awaited_is_the_first_that_is_served(stage: Stage) -> None:
+    checked_before = stage.supervisor.generation.tls
+    stage.install_certificate()
+
+    stage.run(stage.until_served)
+    assert stage.supervisor.generation.tls != checked_before
+    assert stage.heard("ReplaceTls") == []
+
+
 def test_a_certificate_without_its_key_is_kept_from_the_workers(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         await stage.until_served()
