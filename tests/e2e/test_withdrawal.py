@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,20 +58,25 @@ async def freeze_and_unfreeze(proxies: Proxies) -> Cycle:
     return cycle
 
 
-def test_nothing_frozen_is_used_after_two_seconds_and_nothing_is_lost_when_it_comes_back(tmp_path: Path) -> None:
-    with two_proxies(tmp_path) as proxies:
-        start = min(seconds_to_start(proxies) for _ in range(2))
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxies]:
+    with two_proxies(tmp_path_factory.mktemp("serving")) as running:
+        yield running
 
-        async def main() -> tuple[Load, list[Cycle]]:
-            load = Load(proxies, per_second=REQUESTS_PER_SECOND)
-            sending = asyncio.create_task(load.keep_up())
-            await asyncio.sleep(PAUSE_SECONDS)
-            cycles = [await freeze_and_unfreeze(proxies) for _ in range(RUNS)]
-            sending.cancel()
-            await load.finish()
-            return load, cycles
 
-        load, cycles = run(main())
+def test_nothing_frozen_is_used_after_two_seconds_and_nothing_is_lost_when_it_comes_back(serving: Proxies) -> None:
+    start = min(seconds_to_start(serving) for _ in range(2))
+
+    async def main() -> tuple[Load, list[Cycle]]:
+        load = Load(serving, per_second=REQUESTS_PER_SECOND)
+        sending = asyncio.create_task(load.keep_up())
+        await asyncio.sleep(PAUSE_SECONDS)
+        cycles = [await freeze_and_unfreeze(serving) for _ in range(RUNS)]
+        sending.cancel()
+        await load.finish()
+        return load, cycles
+
+    load, cycles = run(main())
     # 1. Every request got an answer, and none another than these two.
     assert len(load.answers) == load.sent
     assert set(Counter(each.outcome for each in load.answers)) == {"ok", "InvalidStateException"}
@@ -95,7 +101,7 @@ def test_nothing_frozen_is_used_after_two_seconds_and_nothing_is_lost_when_it_co
 
 
 @pytest.fixture
-def proxies(tmp_path: Path) -> Any:
+def proxies(tmp_path: Path) -> Iterator[Proxies]:
     with two_proxies(tmp_path, more="\n[withdrawal]\nstale_after_seconds = 2.0\n") as running:
         yield running
 
@@ -126,22 +132,21 @@ def test_a_server_that_stands_still_is_named_and_uses_nothing_when_it_goes_on(pr
     assert not [each for each in load.answers if each.outcome == "ok"]
 
 
-def test_a_drill_uses_its_own_key_and_leaves_a_report_that_verifies(tmp_path: Path) -> None:
-    with two_proxies(tmp_path) as proxies:
-        before = proxies.hyok("keystore", "list")
-        report = tmp_path / "drill.txt"
-        endpoint = (
-            "--endpoint",
-            f"localhost:{proxies.ports[1]}",
-            "--authorities",
-            str(proxies.directory / "tls/ca.pem"),
-        )
-        drill = proxies.hyok("freeze", "--drill", "--report", str(report), *endpoint)["drill"]
-        assert drill["has_passed"]
-        assert [each["answer"] for each in drill["freeze"]["servers"]] == ["acknowledged"] * 4
-        assert drill["uses"]["last_use_after_seconds"] <= MOST_SECONDS
-        assert drill["uses"]["answers"]["ok"] > 1
-        assert [each for each in drill["uses"]["answers"] if each.startswith("InvalidStateException")]
-        assert proxies.hyok("keystore", "list") == before
-        assert proxies.hyok("freeze", "--list")["freezes"] == []
-        assert proxies.hyok("freeze", "--verify-report", str(report))["drill"] == drill
+def test_a_drill_uses_its_own_key_and_leaves_a_report_that_verifies(serving: Proxies, tmp_path: Path) -> None:
+    before = serving.hyok("keystore", "list")
+    report = tmp_path / "drill.txt"
+    endpoint = (
+        "--endpoint",
+        f"localhost:{serving.ports[1]}",
+        "--authorities",
+        str(serving.directory / "tls/ca.pem"),
+    )
+    drill = serving.hyok("freeze", "--drill", "--report", str(report), *endpoint)["drill"]
+    assert drill["has_passed"]
+    assert [each["answer"] for each in drill["freeze"]["servers"]] == ["acknowledged"] * 4
+    assert drill["uses"]["last_use_after_seconds"] <= MOST_SECONDS
+    assert drill["uses"]["answers"]["ok"] > 1
+    assert [each for each in drill["uses"]["answers"] if each.startswith("InvalidStateException")]
+    assert serving.hyok("keystore", "list") == before
+    assert serving.hyok("freeze", "--list")["freezes"] == []
+    assert serving.hyok("freeze", "--verify-report", str(report))["drill"] == drill

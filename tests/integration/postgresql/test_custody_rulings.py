@@ -1,0 +1,3 @@
+"""The same tests, on PostgreSQL."""
+
+from tests.unit.custody.test_rulings import *  # noqa: F403
