@@ -31,7 +31,7 @@ from hyok.proxy.pipeline import ProxyService
 from hyok.proxy.probes import ProbeService
 from hyok.proxy.reporting import Reporter
 from hyok.proxy.usage import CredentialUsage
-from hyok.transport.limits import Limits
+from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.reloading import CheckedTls, ReplaceableTls, check_tls
 from hyok.transport.serving import Drain, Endpoint, serve
 from hyok.transport.sockets import Address
@@ -160,6 +160,16 @@ def proxy_limits(settings: ProxySettings) -> Limits:
     return Limits(**msgspec.structs.asdict(settings.limits))
 
 
+def proxy_endpoints(settings: ProxySettings, service: ProxyService, tls: ReplaceableTls) -> Sequence[Endpoint]:
+    """Return what a worker serves: the API, and its probes where they have a listener of their own."""
+    addresses, limits = proxy_addresses(settings), proxy_limits(settings)
+    budget = TimeBudget(**msgspec.structs.asdict(settings.deadline))
+    endpoints = [Endpoint("proxy", addresses["proxy"], service, tls.context, limits, budget)]
+    if (health := addresses.get("health")) is not None:
+        endpoints.append(Endpoint("health", health, ProbeService(service.probes), None, limits))
+    return endpoints
+
+
 class Inheritance(NamedTuple):
     """What a worker gets from its parent: with these it needs no root key, no private key's file and no port."""
 
@@ -190,9 +200,6 @@ async def run_proxy_worker(configuration: Configuration, inheritance: Inheritanc
             state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
         audit, instance = configuration.audit, inheritance.instance
         async with run_proxy_service(holder, state, audit=audit, instance=instance) as proxy:
-            addresses, limits = proxy_addresses(settings), proxy_limits(settings)
-            endpoints = [Endpoint("proxy", addresses["proxy"], proxy.service, tls.context, limits)]
-            if (health := addresses.get("health")) is not None:
-                endpoints.append(Endpoint("health", health, ProbeService(proxy.service.probes), None, limits))
+            endpoints = proxy_endpoints(settings, proxy.service, tls)
             async with serve(endpoints, listeners=inheritance.listeners, drain=Drain(LINGER_SECONDS)):
                 yield ProxyWorker(lambda new: tls.replace(new.setup()), proxy.reporter.report)

@@ -191,6 +191,31 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
     ] = 300.0
 
 
+CallSeconds = Annotated[float, msgspec.Meta(ge=0.01, le=0.25)]
+_CALL_SECONDS = "a number from 0.01 to 0.25"
+
+
+class DeadlineSettings(Settings, frozen=True, kw_only=True):
+    """By when a request is answered, if need be that its key manager was too slow. AWS KMS gives up after 0.25 s."""
+
+    request_seconds: Annotated[
+        CallSeconds,
+        About(
+            "From a request's first byte: 0.25 less what its way here and the answer's way back take.",
+            "0.2",
+            _CALL_SECONDS,
+        ),
+    ] = 0.2
+    first_request_seconds: Annotated[
+        CallSeconds,
+        About(
+            "From accept, on a connection's first request: TCP and TLS have taken some round trips by then.",
+            "0.14",
+            _CALL_SECONDS,
+        ),
+    ] = 0.14
+
+
 class ProxySettings(Settings, frozen=True, kw_only=True):
     """The external key store proxy."""
 
@@ -227,6 +252,7 @@ class ProxySettings(Settings, frozen=True, kw_only=True):
     ] = None
     client_certificates: ClientCertificateSettings | None = None
     limits: LimitSettings = LimitSettings()
+    deadline: DeadlineSettings = DeadlineSettings()
 
 
 class EmbeddedKeyManagerSettings(Settings, frozen=True, kw_only=True, tag_field="kind", tag="embedded"):
