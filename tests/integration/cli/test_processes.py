@@ -84,7 +84,8 @@ def test_a_typo_in_the_environment_is_one_line(start: Path) -> None:
     ended = hyok("key", "list", cwd=start, environment={"HYOK__STORAGE__URI": "sqlite:///x"})
     assert ended.returncode == 2
     assert ended.stderr == (
-        "hyok: HYOK__STORAGE__URI: storage.uri is not a setting (did you mean url?); [storage] can hold url, anchor\n"
+        "hyok: HYOK__STORAGE__URI: storage.uri is not a setting (did you mean url?); "
+        "[storage] can hold url, password, anchor\n"
     )
 
 
