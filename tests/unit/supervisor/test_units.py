@@ -49,3 +49,8 @@ def test_the_service_runs_a_command_that_there_is_and_waits_as_long_as_a_stop_ta
     assert service["KillMode"] == "mixed"
     assert float(service["TimeoutStopSec"].rstrip("s")) > Times().stop
     assert float(service["WatchdogSec"].rstrip("s")) > Times().hang
+
+
+def test_systemd_does_not_give_up_starting_the_service() -> None:
+    assert read(SERVICE)["Service"]["Restart"] == "on-failure"
+    assert read(SERVICE)["Unit"]["StartLimitIntervalSec"] == "0"
