@@ -17,6 +17,8 @@ from tests.integration.pkcs11.softhsm import PIN, SOFTHSM, SoftHsm
 CONFIGURATION = f"""
 [storage]
 url = "sqlite:///hyok.db"
+[audit]
+directory = "audit"
 [root_key]
 source = "SOURCE"
 [key_managers.software]

@@ -14,6 +14,8 @@ from tests.integration.transit.servers import Server
 CONFIGURATION = """
 [storage]
 url = "sqlite:///hyok.db"
+[audit]
+directory = "audit"
 [root_key]
 source = "transit:bao/{key}"
 [key_managers.software]
