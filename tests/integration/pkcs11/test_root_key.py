@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ class Site:
     def start_anew(self) -> None:
         for file in self.directory.glob("hyok.db*"):
             file.unlink()
+        shutil.rmtree(self.directory / "audit")  # the trail belongs to that storage
 
     def __call__(self, *arguments: str) -> str:
         """Run a command and return what it said beside its result, which is nothing if it was simply done."""
