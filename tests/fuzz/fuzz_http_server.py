@@ -6,6 +6,7 @@ import asyncio
 
 import httptools
 
+from hyok.transport.connection import HttpConnection
 from hyok.transport.limits import Limits, TimeBudget
 from hyok.transport.server import HttpServer
 from hyok.transport.sockets import Address
@@ -35,7 +36,7 @@ async def converse(parts: list[bytes]) -> list[int]:
     service = ScriptedService()
     server = HttpServer(service, limits=Limits(head_bytes=500, body_bytes=100, header_count=10), budget=TimeBudget())
     connection = server.admit(Address("192.0.2.1", 5000))
-    assert connection is not None
+    assert isinstance(connection, HttpConnection)
     transport = RecordingTransport(connection)
     connection.connection_made(transport)
     for part in parts:

@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Final, NamedTuple
 
@@ -31,7 +32,7 @@ from hyok.proxy.pipeline import ProxyService
 from hyok.proxy.probes import ProbeService
 from hyok.proxy.reporting import Reporter
 from hyok.proxy.usage import CredentialUsage
-from hyok.transport.limits import Limits, TimeBudget
+from hyok.transport.limits import ConnectionLimit, Limits, TimeBudget
 from hyok.transport.reloading import CheckedTls, ReplaceableTls, check_tls
 from hyok.transport.serving import Drain, Endpoint, serve
 from hyok.transport.sockets import Address
@@ -48,6 +49,7 @@ class Proxy(NamedTuple):
 
     service: ProxyService
     reporter: Reporter
+    metrics: MetricsRegistry
 
 
 @asynccontextmanager
@@ -112,7 +114,7 @@ async def run_proxy_service(
             *(() if watch is None else (watch.keep_flushing(),)),
             *(upkeep() for upkeep in state.upkeep),
         ):
-            yield Proxy(service, reporter)
+            yield Proxy(service, reporter, metrics)
     finally:
         await usage.flush()
         if watch is not None:
@@ -160,14 +162,20 @@ def proxy_limits(settings: ProxySettings) -> Limits:
     return Limits(**msgspec.structs.asdict(settings.limits))
 
 
-def proxy_endpoints(settings: ProxySettings, service: ProxyService, tls: ReplaceableTls) -> Sequence[Endpoint]:
+def proxy_endpoints(
+    settings: ProxySettings, service: ProxyService, tls: ReplaceableTls, metrics: MetricsRegistry
+) -> Sequence[Endpoint]:
     """Return what a worker serves: the API, and its probes where they have a listener of their own."""
     addresses, limits = proxy_addresses(settings), proxy_limits(settings)
     budget = TimeBudget(**msgspec.structs.asdict(settings.deadline))
     endpoints = [Endpoint("proxy", addresses["proxy"], service, tls.context, limits, budget)]
     if (health := addresses.get("health")) is not None:
         endpoints.append(Endpoint("health", health, ProbeService(service.probes), None, limits))
-    return endpoints
+    return [each._replace(note_refused=partial(_count_refused, metrics, each.name)) for each in endpoints]
+
+
+def _count_refused(metrics: MetricsRegistry, listener: str, limit: ConnectionLimit) -> None:
+    metrics.count_refused_connection(listener=listener, reason=limit.value)
 
 
 class Inheritance(NamedTuple):
@@ -200,6 +208,8 @@ async def run_proxy_worker(configuration: Configuration, inheritance: Inheritanc
             state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
         audit, instance = configuration.audit, inheritance.instance
         async with run_proxy_service(holder, state, audit=audit, instance=instance) as proxy:
-            endpoints = proxy_endpoints(settings, proxy.service, tls)
-            async with serve(endpoints, listeners=inheritance.listeners, drain=Drain(LINGER_SECONDS)):
-                yield ProxyWorker(lambda new: tls.replace(new.setup()), proxy.reporter.report)
+            endpoints = proxy_endpoints(settings, proxy.service, tls, proxy.metrics)
+            async with serve(endpoints, listeners=inheritance.listeners, drain=Drain(LINGER_SECONDS)) as running:
+                yield ProxyWorker(
+                    lambda new: tls.replace(new.setup()), lambda: proxy.reporter.report(running.open_connections())
+                )

@@ -164,7 +164,8 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
         int,
         msgspec.Meta(ge=1, le=1_000_000),
         About(
-            "Open connections from one IP address: generous, for behind a load balancer all clients have its few.",
+            "Open connections from one IPv4 address or the /64 of an IPv6 address: generous, for behind a load "
+            "balancer all clients have its few.",
             "1024",
             "a whole number from 1 to 1000000",
         ),

@@ -46,12 +46,26 @@ def render_metrics(collection: Collection, surroundings: Surroundings) -> bytes:
         *_stage_lines(collection.counts),
         *_counter_lines(names.AUTHENTICATION_FAILURES, collection.counts.authentication_failures().items()),
         *_counter_lines(names.FLAGGED_REQUESTS, collection.counts.flagged().items()),
+        *_connection_lines(collection),
         *_state_lines(collection.states(), surroundings.now),
         *_gauge_lines(names.CERTIFICATE_EXPIRY, {(): surroundings.certificate_expires_at - surroundings.now}),
         *_sink_lines(surroundings),
         *_gauge_lines(names.BUILD_INFO, {(surroundings.version,): 1}),
     ]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _connection_lines(collection: Collection) -> Iterator[str]:
+    found: dict[tuple[str, ...], float] = {}
+    for state in collection.states():
+        for each in state.connections:
+            found[each.listener,] = found.get((each.listener,), 0) + each.count
+    yield from _gauge_lines(names.CONNECTIONS_OPEN, found)
+    # From zero on: Prometheus sees no increase in a series that begins with its first event.
+    refused = {(listener, reason): 0 for (listener,) in found for reason in names.CONNECTION_LIMITS}
+    yield from _counter_lines(
+        names.CONNECTIONS_REFUSED, (refused | dict(collection.counts.refused_connections())).items()
+    )
 
 
 def _sink_lines(surroundings: Surroundings) -> Iterator[str]:

@@ -39,6 +39,9 @@ MEMBER_STATES: Final = ("active", "degraded", "unavailable")
 CALL_STATES: Final = ("running", "queued", "hanging")
 """Of a key manager's calls: with whom they are, waiting to be, or given up by who called and still under way."""
 
+CONNECTION_LIMITS: Final = ("all", "address")
+"""Why a connection is closed at once: too many are open, in all or from its client's address."""
+
 STAGES: Final = ("receive", "authenticate", "decode", "perform")
 """Of a request, in order: until its last byte, until it is proven, until it is admitted and understood, until the key
 manager has answered. What is left is the answer's encoding and the record."""
@@ -75,6 +78,18 @@ FLAGGED_REQUESTS: Final = Metric(
     Kind.COUNTER,
     "Requests that secondary authorization found remarkable, by the flag that stands in their audit records.",
     ("key_store", "flag"),
+)
+CONNECTIONS_OPEN: Final = Metric(
+    "hyok_proxy_connections_open",
+    Kind.GAUGE,
+    "Open connections of all workers, from accept on, by the listener.",
+    ("listener",),
+)
+CONNECTIONS_REFUSED: Final = Metric(
+    "hyok_proxy_connections_refused_total",
+    Kind.COUNTER,
+    "Connections closed at once because their worker had all that it takes, in all or from the client's address.",
+    ("listener", "reason"),
 )
 CERTIFICATE_EXPIRY: Final = Metric(
     "hyok_proxy_certificate_expires_in_seconds",
@@ -150,6 +165,8 @@ ALL: Final = (
     REQUESTS_IN_FLIGHT,
     AUTHENTICATION_FAILURES,
     FLAGGED_REQUESTS,
+    CONNECTIONS_OPEN,
+    CONNECTIONS_REFUSED,
     CERTIFICATE_EXPIRY,
     CREDENTIAL_AGE,
     KEY_MANAGER_STATE,

@@ -13,7 +13,7 @@ from operator import add
 from typing import Final
 
 from hyok.metrics import names
-from hyok.metrics.report import Counts, FailureCount, FlagCount, RequestCount
+from hyok.metrics.report import Counts, FailureCount, FlagCount, RefusedCount, RequestCount
 
 _BOUNDS_US: Final = tuple(bound * 1000 for bound in names.DURATION_BUCKETS_MS)
 
@@ -50,12 +50,20 @@ class StageTimes:
 class MetricsRegistry:
     """The counts of one process, or the sum of those of many."""
 
-    __slots__ = ("_authentication_failures", "_flagged", "_requests", "requests_in_flight", "stages")
+    __slots__ = (
+        "_authentication_failures",
+        "_flagged",
+        "_refused_connections",
+        "_requests",
+        "requests_in_flight",
+        "stages",
+    )
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, str, str], RequestSeries] = {}
         self._authentication_failures: Counter[tuple[str, str]] = Counter()
         self._flagged: Counter[tuple[str, str]] = Counter()
+        self._refused_connections: Counter[tuple[str, str]] = Counter()
         self.requests_in_flight = 0
         """How many wait for a key manager now."""
         self.stages = StageTimes()
@@ -79,6 +87,10 @@ class MetricsRegistry:
         for flag in flags:
             self._flagged[key_store, flag] += 1
 
+    def count_refused_connection(self, *, listener: str, reason: str) -> None:
+        """Count one connection that was closed at once; `reason` is one of `names.CONNECTION_LIMITS`."""
+        self._refused_connections[listener, reason] += 1
+
     def requests(self) -> Mapping[tuple[str, str, str], RequestSeries]:
         """Return the series by key store, operation and error."""
         return dict(self._requests)
@@ -91,17 +103,23 @@ class MetricsRegistry:
         """Return how many requests were flagged, by key store and flag."""
         return dict(self._flagged)
 
+    def refused_connections(self) -> Mapping[tuple[str, str], int]:
+        """Return how many connections were closed at once, by listener and reason."""
+        return dict(self._refused_connections)
+
     def take(self) -> Counts:
         """Return what was counted since the last call, and begin anew at zero."""
         requests, self._requests = self._requests, {}
         stages, self.stages = self.stages, StageTimes()
         failures, self._authentication_failures = self._authentication_failures, Counter()
         flagged, self._flagged = self._flagged, Counter()
+        refused, self._refused_connections = self._refused_connections, Counter()
         return Counts(
             tuple(RequestCount(*labels, tuple(series.buckets), series.sum_us) for labels, series in requests.items()),
             tuple(FailureCount(*labels, count) for labels, count in failures.items()),
             stages.as_tuple(),
             tuple(FlagCount(*labels, count) for labels, count in flagged.items()),
+            tuple(RefusedCount(*labels, count) for labels, count in refused.items()),
         )
 
     def add(self, counts: Counts) -> None:
@@ -114,5 +132,7 @@ class MetricsRegistry:
             self._authentication_failures[failure.key_store, failure.reason] += failure.count
         for each_flag in counts.flagged:
             self._flagged[each_flag.key_store, each_flag.flag] += each_flag.count
+        for refused in counts.refused_connections:
+            self._refused_connections[refused.listener, refused.reason] += refused.count
         for stage, seconds in zip(names.STAGES, counts.stage_seconds, strict=True):
             setattr(self.stages, stage, getattr(self.stages, stage) + seconds)

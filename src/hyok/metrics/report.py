@@ -34,6 +34,14 @@ class FlagCount(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
+class RefusedCount(msgspec.Struct, frozen=True, array_like=True):
+    """Connections to one listener that were closed at once; `reason` is one of `names.CONNECTION_LIMITS`."""
+
+    listener: str
+    reason: str
+    count: int
+
+
 class Counts(msgspec.Struct, frozen=True):
     """What was counted since the last report."""
 
@@ -42,6 +50,7 @@ class Counts(msgspec.Struct, frozen=True):
     stage_seconds: tuple[float, ...] = (0.0,) * len(STAGES)
     """In the order of `names.STAGES`."""
     flagged: tuple[FlagCount, ...] = ()
+    refused_connections: tuple[RefusedCount, ...] = ()
 
 
 class MemberState(msgspec.Struct, frozen=True, array_like=True):
@@ -57,6 +66,13 @@ class ManagerCalls(msgspec.Struct, frozen=True, array_like=True):
 
     key_manager: str
     counts: tuple[int, ...]
+
+
+class OpenConnections(msgspec.Struct, frozen=True, array_like=True):
+    """How many connections a listener has, those whose handshake is under way included."""
+
+    listener: str
+    count: int
 
 
 class CredentialBirth(msgspec.Struct, frozen=True, array_like=True):
@@ -86,6 +102,7 @@ class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
     credentials: tuple[CredentialBirth, ...]
     encryption_shares: tuple[EncryptionShare, ...] = ()
     calls: tuple[ManagerCalls, ...] = ()
+    connections: tuple[OpenConnections, ...] = ()
 
 
 class ProcessReport(msgspec.Struct, frozen=True):

@@ -8,7 +8,15 @@ from types import MappingProxyType
 from hyok.audit.log import AuditLog
 from hyok.keymanagers.interface import CallCounting, KeyManager
 from hyok.metrics.registry import MetricsRegistry
-from hyok.metrics.report import CredentialBirth, EncryptionShare, ManagerCalls, MemberState, ProcessReport, ProcessState
+from hyok.metrics.report import (
+    CredentialBirth,
+    EncryptionShare,
+    ManagerCalls,
+    MemberState,
+    OpenConnections,
+    ProcessReport,
+    ProcessState,
+)
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.keystores import KeyStoreDirectory
 
@@ -38,8 +46,11 @@ class Reporter:
         self._fleet_size = fleet_size
         self._encryption_shares = encryption_shares
 
-    def report(self) -> ProcessReport:
-        """Return what was counted since the last report, and how the parts are now."""
+    def report(self, open_connections: Mapping[str, int]) -> ProcessReport:
+        """Return what was counted since the last report, and how the parts are now.
+
+        `open_connections` are by listener. They are the transport's, which serves only after all else is there.
+        """
         return ProcessReport(
             self._metrics.take(),
             ProcessState(
@@ -64,5 +75,6 @@ class Reporter:
                     for name, manager in self._key_managers.items()
                     if isinstance(manager, CallCounting)
                 ),
+                connections=tuple(OpenConnections(*each) for each in open_connections.items()),
             ),
         )

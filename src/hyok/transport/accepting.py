@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 from hyok.transport.connection import HttpConnection
+from hyok.transport.limits import ConnectionLimit, counted_address
 from hyok.transport.server import HttpServer
 from hyok.transport.sockets import Address
 
@@ -33,13 +35,24 @@ class Acceptor:
     been at work wakes up sooner than those who are idle, wins again, and ends up with nearly all.
     """
 
-    def __init__(self, listener: socket.socket, server: HttpServer, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        server: HttpServer,
+        tls: ssl.SSLContext | None,
+        *,
+        name: str,
+        note_refused: Callable[[ConnectionLimit], None],
+    ) -> None:
+        """`name` is the endpoint's, for the log; `note_refused` is told of each connection that a limit forbids."""
+        self._name = name
+        self._note_refused = note_refused
         self._listener = listener
         self._server = server
         self._tls = tls
         self._loop = server.loop
         self._is_closed = False
-        self._told_at = -_REMINDER_SECONDS
+        self._told_at = dict.fromkeys(ConnectionLimit, -_REMINDER_SECONDS)
         self._loop.add_reader(listener, self._accept)
 
     def close(self) -> None:
@@ -78,13 +91,14 @@ class Acceptor:
             return 0.0  # another worker was quicker, or the client has gone
         except OSError as error:
             # Whatever it is: who raised here would never be called again.
-            _log.error("no connections are accepted for %g s: %s", _TROUBLE_SECONDS, error.strerror)
+            _log.error("%s: no connections are accepted for %g s: %s", self._name, _TROUBLE_SECONDS, error.strerror)
             return _TROUBLE_SECONDS
         client = Address(*peer[:2])
         connection = self._server.admit(client)
-        if connection is None:
+        if isinstance(connection, ConnectionLimit):
             accepted.close()
-            self._tell_of_limit(client)
+            self._note_refused(connection)
+            self._tell_of_limit(connection, client)
             return 0.0
         accepted.setblocking(False)
         handshake = self._loop.create_task(self._open(connection, accepted))
@@ -92,19 +106,28 @@ class Acceptor:
         handshake.add_done_callback(self._server.handshakes.discard)
         return _COURTESY_SECONDS
 
-    def _tell_of_limit(self, client: Address) -> None:
+    def _tell_of_limit(self, limit: ConnectionLimit, client: Address) -> None:
         now = monotonic()
-        if now - self._told_at < _REMINDER_SECONDS:
+        if now - self._told_at[limit] < _REMINDER_SECONDS:
             return
-        self._told_at = now
-        limits = self._server.limits
+        self._told_at[limit] = now
         _log.warning(
-            "connections are closed at once, the last one from %s: there are %d in all or %d from one address, "
-            "the most that one worker takes",
+            "%s: connections are closed at once, the last one from %s: %s",
+            self._name,
             client.host,
-            limits.connections,
-            limits.connections_per_address,
+            self._describe(limit, client),
         )
+
+    def _describe(self, limit: ConnectionLimit, client: Address) -> str:
+        limits = self._server.limits
+        match limit:
+            case ConnectionLimit.ALL:
+                return f"{limits.connections} are open in all, the most that one worker takes (`connections`)"
+            case ConnectionLimit.ADDRESS:
+                return (
+                    f"{limits.connections_per_address} are open from {counted_address(client.host)}, "
+                    "the most that one worker takes from one address (`connections_per_address`)"
+                )
 
     async def _open(self, connection: HttpConnection, accepted: socket.socket) -> None:
         limits = self._server.limits

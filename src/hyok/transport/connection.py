@@ -102,13 +102,22 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._settle(now)
 
     def eof_received(self) -> bool:
-        """Take no more requests: the client has gone, or without TLS has only ended its side.
+        """Take no more requests: the client has gone, or has only ended its side.
 
         Answers that are made already still leave; one that is being made is given up, as nobody may wait for it.
+        Over TLS the event loop closes the transport when this returns, whatever it returns: what is to leave leaves
+        before. That is what can be answered without waiting, and of that what has a record that is safe at once.
         """
         transport = self._transport
-        self._reader.finish()
-        if transport is None or self._task is not None or transport.get_extra_info("ssl_object") is not None:
+        reader = self._reader
+        reader.finish()
+        if transport is None:
+            return False
+        if transport.get_extra_info("ssl_object") is not None:
+            if (reader.requests or self._unsent) and not self._is_closing:
+                self._turn.end_now()
+            return False
+        if self._task is not None:
             return False
         self._server.loop.call_soon(self._close_if_done)  # behind the answers of this turn
         return True

@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
 import msgspec
+
+_HOST_BITS: Final = 64
+"""Of an IPv6 address: whoever has one has all that share the other 64."""
+
+
+class ConnectionLimit(Enum):
+    """Which limit on open connections is met; the value is its name in metrics."""
+
+    ALL = "all"
+    ADDRESS = "address"
+
+
+def counted_address(host: str) -> str:
+    """Return as whose a connection from this IP address counts: an IPv4 address, or the /64 of an IPv6 address.
+
+    A client on IPv6 has a whole /64 to connect from. IPv4 clients of a socket for both are `::ffff:…` (RFC 4291
+    2.5.5.2), and are IPv4 clients nevertheless.
+    """
+    address = ip_address(host)
+    if isinstance(address, IPv4Address):
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    network = int(address) >> _HOST_BITS << _HOST_BITS
+    return f"{IPv6Address(network)}/{128 - _HOST_BITS}"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +60,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 4096
     """Counted from accept on; one too many is closed before its TLS handshake."""
     connections_per_address: int = 1024
-    """Generous: behind a load balancer all clients share its few addresses."""
+    """Generous: behind a load balancer all clients share its few addresses. `counted_address` tells what one is."""
 
 
 class TimeBudget(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from hyok.transport.connection import HttpConnection
-from hyok.transport.limits import Limits, TimeBudget
+from hyok.transport.limits import ConnectionLimit, Limits, TimeBudget, counted_address
 from hyok.transport.messages import HttpResponse, HttpService
 from hyok.transport.responses import ResponseEncoder
 from hyok.transport.sockets import Address
@@ -39,22 +39,28 @@ class HttpServer:
         """The answers that wait for something."""
         self.is_draining = False
         """No new connections; those there are close after their answers."""
-        self._counted: set[HttpConnection] = set()
+        self._counted: dict[HttpConnection, str] = {}
+        """With the address that each counts for."""
         self._per_address: Counter[str] = Counter()
         self._is_sweeping = False
         self._sweep_seconds = _sweep_seconds(limits)
 
-    def admit(self, client: Address) -> HttpConnection | None:
-        """Return the protocol for a connection that was just accepted, and count it.
+    @property
+    def open_connections(self) -> int:
+        """How many there are, those whose handshake is under way included."""
+        return len(self._counted)
 
-        None if there are too many, in all or from this IP address.
-        """
+    def admit(self, client: Address) -> HttpConnection | ConnectionLimit:
+        """Return the protocol for a connection that was just accepted, and count it; or the limit that forbids it."""
         limits = self.limits
-        if len(self._counted) >= limits.connections or self._per_address[client.host] >= limits.connections_per_address:
-            return None
+        if len(self._counted) >= limits.connections:
+            return ConnectionLimit.ALL
+        address = counted_address(client.host)
+        if self._per_address[address] >= limits.connections_per_address:
+            return ConnectionLimit.ADDRESS
         connection = HttpConnection(self, client)
-        self._counted.add(connection)
-        self._per_address[client.host] += 1
+        self._counted[connection] = address
+        self._per_address[address] += 1
         return connection
 
     def enter(self, connection: HttpConnection) -> None:
@@ -67,11 +73,11 @@ class HttpServer:
     def forget(self, connection: HttpConnection) -> None:
         """Count a connection no more."""
         self.connections.discard(connection)
-        if connection in self._counted:
-            self._counted.remove(connection)
-            self._per_address[connection.client.host] -= 1
-            if not self._per_address[connection.client.host]:
-                del self._per_address[connection.client.host]
+        address = self._counted.pop(connection, None)
+        if address is not None:
+            self._per_address[address] -= 1
+            if not self._per_address[address]:
+                del self._per_address[address]
 
     def _sweep_later(self) -> None:
         self.encoder.set_date(time.time())

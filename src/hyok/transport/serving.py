@@ -10,14 +10,14 @@ import resource
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 import uvicorn
 import uvloop
 
 from hyok.transport.accepting import Acceptor
-from hyok.transport.limits import Limits, TimeBudget
+from hyok.transport.limits import ConnectionLimit, Limits, TimeBudget
 from hyok.transport.messages import HttpService
 from hyok.transport.server import HttpServer
 from hyok.transport.sockets import Address, address_of, listen
@@ -27,6 +27,10 @@ _log = logging.getLogger("hyok.transport")
 _DEFAULT_LIMITS = Limits()
 _DEFAULT_BUDGET = TimeBudget()
 _LINGER_STEP_SECONDS = 0.02
+
+
+def _note_nothing(limit: ConnectionLimit) -> None:
+    """Leave uncounted what nobody asks for."""
 
 
 class Endpoint(NamedTuple):
@@ -39,17 +43,24 @@ class Endpoint(NamedTuple):
     tls: ssl.SSLContext | None
     limits: Limits = _DEFAULT_LIMITS
     budget: TimeBudget = _DEFAULT_BUDGET
+    note_refused: Callable[[ConnectionLimit], None] = _note_nothing
+    """Told of each connection that is closed at once because of a limit."""
 
 
 class Running:
     """Servers that take requests."""
 
-    def __init__(self, addresses: Mapping[str, Address]) -> None:
+    def __init__(self, addresses: Mapping[str, Address], servers: Mapping[str, HttpServer]) -> None:
         self._addresses = addresses
+        self._servers = servers
 
     def address(self, name: str) -> Address:
         """Return where the endpoint of this name really listens."""
         return self._addresses[name]
+
+    def open_connections(self) -> Mapping[str, int]:
+        """Return how many connections each endpoint has, by its name."""
+        return {name: server.open_connections for name, server in self._servers.items()}
 
 
 class Drain(NamedTuple):
@@ -89,7 +100,10 @@ async def serve(
         try:
             for server in servers:
                 await server.start()
-            yield Running({name: address_of(of_one[0]) for name, of_one in listeners.items()})
+            yield Running(
+                {name: address_of(of_one[0]) for name, of_one in listeners.items()},
+                {server.endpoint.name: server.http for server in servers},
+            )
         finally:
             await asyncio.gather(*(server.stop(drain) for server in servers if server.started))
 
@@ -105,9 +119,9 @@ class _UvicornServer(uvicorn.Server):
     """uvicorn's server of one endpoint, without its signal handlers, its log and its loop that looks around."""
 
     def __init__(self, endpoint: Endpoint, listeners: Sequence[socket.socket]) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._listeners = list(listeners)
-        self._http = HttpServer(endpoint.service, limits=endpoint.limits, budget=endpoint.budget)
+        self.http = HttpServer(endpoint.service, limits=endpoint.limits, budget=endpoint.budget)
         super().__init__(
             uvicorn.Config(
                 _no_application,
@@ -122,8 +136,8 @@ class _UvicornServer(uvicorn.Server):
             )
         )
         # One set of each, so that uvicorn's drain waits for our connections and answers.
-        self.server_state.connections = cast("set[Any]", self._http.connections)
-        self.server_state.tasks = cast("set[Any]", self._http.tasks)
+        self.server_state.connections = cast("set[Any]", self.http.connections)
+        self.server_state.tasks = cast("set[Any]", self.http.tasks)
 
     async def start(self) -> None:
         """Take connections from now on."""
@@ -133,47 +147,48 @@ class _UvicornServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Take connections in our own way, which counts them before their TLS handshake."""
-        acceptors = [Acceptor(each, self._http, self._endpoint.tls) for each in sockets or []]
+        name, tls, note_refused = self.endpoint.name, self.endpoint.tls, self.endpoint.note_refused
+        acceptors = [Acceptor(each, self.http, tls, name=name, note_refused=note_refused) for each in sockets or []]
         self.servers = cast("list[asyncio.Server]", acceptors)  # uvicorn closes them as it would close servers
         self.started = True
 
     async def stop(self, drain: Drain) -> None:
         """Take no more connections, answer what has come, close; cut what takes longer."""
-        self._http.is_draining = True
+        self.http.is_draining = True
         if drain.linger_seconds:
             await self._linger(drain.linger_seconds)
         try:
             async with asyncio.timeout(drain.seconds):
                 await self.shutdown(self._listeners)
         except TimeoutError:
-            connections = list(self._http.connections)
+            connections = list(self.http.connections)
             _log.warning(
                 "%s: %d connections were cut, %g s after the stop began",
-                self._endpoint.name,
+                self.endpoint.name,
                 len(connections),
                 drain.seconds,
             )
             for connection in connections:
                 connection.abort()
-            if self._http.tasks:
-                await asyncio.wait(self._http.tasks)
+            if self.http.tasks:
+                await asyncio.wait(self.http.tasks)
         await self._end_handshakes()
 
     async def _end_handshakes(self) -> None:
         # Who would come through one now would find a service that has stopped.
-        for handshake in self._http.handshakes:
+        for handshake in self.http.handshakes:
             handshake.cancel()
-        if self._http.handshakes:
-            await asyncio.wait(self._http.handshakes)
+        if self.http.handshakes:
+            await asyncio.wait(self.http.handshakes)
 
     async def _linger(self, seconds: float) -> None:
         for server in self.servers:
             server.close()
-        for connection in self._http.connections:
+        for connection in self.http.connections:
             connection.end_soon()
         began_at = time.monotonic()
         while time.monotonic() - began_at < seconds:
-            if not self._http.connections and not self._http.handshakes:
+            if not self.http.connections and not self.http.handshakes:
                 return
             await asyncio.sleep(_LINGER_STEP_SECONDS)
 

@@ -58,7 +58,16 @@ class Turn:
     anybody. A fault with one client is that client's: a turn that did not come to its end would be the last one.
     """
 
-    __slots__ = ("_answers", "_call_soon", "_encoder", "_has_end", "_held", "_is_failing", "_requesters", "_service")
+    __slots__ = (
+        "_answers",
+        "_call_soon",
+        "_encoder",
+        "_held",
+        "_is_failing",
+        "_planned_end",
+        "_requesters",
+        "_service",
+    )
 
     def __init__(self, service: HttpService, encoder: ResponseEncoder, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
@@ -67,7 +76,7 @@ class Turn:
         self._requesters: list[Requester] = []
         self._answers: list[tuple[Recipient, bytes, bool, bool]] = []
         self._held: deque[_Held] = deque()
-        self._has_end = False
+        self._planned_end: asyncio.Handle | None = None
         self._is_failing = False
 
     def ask(self, requester: Requester) -> None:
@@ -80,10 +89,15 @@ class Turn:
         self._answers.append((recipient, payload, is_last, is_head))
         self._come_to_an_end()
 
+    def end_now(self) -> None:
+        """End the turn before all have been read: somebody cannot be written to any more when the loop goes on."""
+        if self._planned_end is not None:
+            self._planned_end.cancel()
+            self._end()
+
     def _come_to_an_end(self) -> None:
-        if not self._has_end:
-            self._has_end = True
-            self._call_soon(self._end)
+        if self._planned_end is None:
+            self._planned_end = self._call_soon(self._end)
 
     def _end(self) -> None:
         # 1. Answer.
@@ -96,7 +110,7 @@ class Turn:
                 _cut(requester, error)
         answers = self._answers
         self._answers = []
-        self._has_end = False
+        self._planned_end = None
         # 2. Record. (Whoever begins to wait for something answers in a later turn.)
         safe: asyncio.Future[None] | None = None
         try:

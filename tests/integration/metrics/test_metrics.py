@@ -105,6 +105,21 @@ def test_ages_and_states_are_those_of_the_start(measured: Measured) -> None:
     assert values["hyok_proxy_requests_in_flight"] == 0
 
 
+def test_open_connections_are_those_of_all_workers_and_refused_ones_are_counted_from_zero_on(
+    measured: Measured,
+) -> None:
+    series = 'hyok_proxy_connections_open{listener="proxy"}'
+    await_true(lambda: measured.values()[series] == 0)
+    with contextlib.ExitStack() as clients:
+        for _ in range(8):  # about half of them at each worker
+            clients.enter_context(contextlib.closing(Client(measured.start, measured.proxy.port))).encrypt()
+        await_true(lambda: measured.values()[series] == 8)
+    await_true(lambda: measured.values()[series] == 0)
+
+    refused = 'hyok_proxy_connections_refused_total{listener="proxy",reason="%s"}'
+    assert [measured.values()[refused % each] for each in names.CONNECTION_LIMITS] == [0, 0]
+
+
 def test_promtool_finds_nothing_wrong_with_the_exposition(measured: Measured) -> None:
     encrypt_on_many_connections(measured.start, measured.proxy.port, connections=1, requests=1)
     with contextlib.closing(Client(measured.start, measured.proxy.port)) as client:

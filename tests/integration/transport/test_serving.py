@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from hyok.errors import OperatorError
-from hyok.transport.limits import Limits
+from hyok.transport.limits import ConnectionLimit, Limits
 from hyok.transport.messages import HttpRequest, HttpResponse
 from hyok.transport.serving import Endpoint, run, serve
 from hyok.transport.sockets import Address, address_of, listen
@@ -330,7 +330,7 @@ def test_without_descriptors_connections_wait_instead_of_being_lost(caplog: pyte
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             assert [each.getMessage() for each in caplog.records] == [
-                "no connections are accepted for 1 s: Too many open files"
+                "test: no connections are accepted for 1 s: Too many open files"
             ]
             reader, writer = await asyncio.open_connection(sock=client)
             writer.write(GET)
@@ -378,7 +378,9 @@ def test_after_an_error_of_accept_that_nobody_foresaw_connections_are_accepted_a
 
     monkeypatch.setattr(socket.socket, "accept", accept_but_once)
     run_briefly(scenario)
-    assert [each.getMessage() for each in caplog.records] == ["no connections are accepted for 1 s: Protocol error"]
+    assert [each.getMessage() for each in caplog.records] == [
+        "test: no connections are accepted for 1 s: Protocol error"
+    ]
 
 
 def test_connections_above_a_limit_are_told_to_the_operator_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -393,9 +395,60 @@ def test_connections_above_a_limit_are_told_to_the_operator_once(caplog: pytest.
 
     run_briefly(scenario)
     assert [each.getMessage() for each in caplog.records] == [
-        "connections are closed at once, the last one from 127.0.0.1: there are 5 in all or 1 from one address, "
-        "the most that one worker takes"
+        "test: connections are closed at once, the last one from 127.0.0.1: 1 are open from 127.0.0.1, "
+        "the most that one worker takes from one address (`connections_per_address`)"
     ]
+
+
+def test_connections_closed_at_a_limit_are_counted_and_told_by_listener_and_limit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counted: list[tuple[str, ConnectionLimit]] = []
+
+    def endpoint(name: str, limits: Limits) -> Endpoint:
+        def note(limit: ConnectionLimit) -> None:
+            counted.append((name, limit))
+
+        return Endpoint(name, ANY_PORT, ScriptedService(), None, limits, note_refused=note)
+
+    async def scenario() -> None:
+        endpoints = [endpoint("proxy", Limits(connections_per_address=1)), endpoint("health", Limits(connections=1))]
+        async with serve(endpoints) as running:
+            assert running.open_connections() == {"proxy": 0, "health": 0}
+            for name in ("proxy", "health"):
+                async with raw_client(running.address(name)) as served:
+                    served.send(GET)
+                    await served.answer()
+                    assert running.open_connections()[name] == 1
+                    for _ in range(2):
+                        async with raw_client(running.address(name)) as refused:
+                            assert await refused.rest() == b""
+
+    run_briefly(scenario)
+    assert counted == [("proxy", ConnectionLimit.ADDRESS)] * 2 + [("health", ConnectionLimit.ALL)] * 2
+    assert [each.getMessage().split(",")[0] for each in caplog.records] == [
+        "proxy: connections are closed at once",
+        "health: connections are closed at once",
+    ]
+    assert caplog.records[1].getMessage().endswith("1 are open in all, the most that one worker takes (`connections`)")
+
+
+@pytest.mark.parametrize(("clients", "counted"), [("127.0.0.1", "127.0.0.1"), ("::1", "::/64")])
+def test_on_a_socket_for_both_the_log_tells_whose_connections_are_counted(
+    clients: str, counted: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        endpoint = Endpoint("a", Address("::", 0), ScriptedService(), None, Limits(connections_per_address=1))
+        async with serve([endpoint]) as running:
+            address = Address(clients, running.address("a").port)
+            async with raw_client(address) as served, raw_client(address) as refused:
+                assert await refused.rest() == b""
+                served.send(GET)
+                assert await served.answer() == (200, b"/x")
+
+    run_briefly(scenario)
+    (told,) = caplog.records
+    assert f"1 are open from {counted}, " in told.getMessage()
 
 
 def test_a_stop_that_does_not_linger_ends_handshakes_under_way() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from hyok.assembly.proxy import proxy_endpoints
 from hyok.errors import OperatorError
+from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.pipeline import ProxyService
 from hyok.transport.limits import TimeBudget
 from hyok.transport.reloading import ReplaceableTls
@@ -19,7 +20,10 @@ from tests.unit.config.files import HOLDER, load
 def budget(directory: Path, lines: str) -> TimeBudget:
     settings = load(directory, f"{HOLDER}\n[proxy.deadline]\n{lines}\n").require_proxy()
     (endpoint,) = proxy_endpoints(
-        settings, cast("ProxyService", None), cast("ReplaceableTls", SimpleNamespace(context=None))
+        settings,
+        cast("ProxyService", None),
+        cast("ReplaceableTls", SimpleNamespace(context=None)),
+        MetricsRegistry(),
     )
     return endpoint.budget
 

@@ -17,8 +17,10 @@ from hyok.metrics.report import (
     FlagCount,
     ManagerCalls,
     MemberState,
+    OpenConnections,
     ProcessReport,
     ProcessState,
+    RefusedCount,
     RequestCount,
 )
 
@@ -33,6 +35,7 @@ STATE = ProcessState(
     credentials=(CredentialBirth("dev", "HYOKA", NOW - 3 * 86_400),),
     encryption_shares=(EncryptionShare("software", 0.25),),
     calls=(ManagerCalls("hsm", (3, 2, 1)),),
+    connections=(OpenConnections("proxy", 5), OpenConnections("health", 0)),
 )
 
 
@@ -153,6 +156,21 @@ def test_calls_of_key_managers_are_those_of_all_workers() -> None:
 
     found = [values[f'hyok_proxy_key_manager_calls{{key_manager="hsm",state="{each}"}}'] for each in names.CALL_STATES]
     assert found == ["4", "2", "1"]
+
+
+def test_connections_are_those_of_all_workers_by_listener() -> None:
+    collection = Collection()
+    for process in (1, 2):
+        refused = (RefusedCount("proxy", "address", process),)
+        collection.take(process, ProcessReport(Counts(refused_connections=refused), STATE))
+
+    values = values_of(collection)
+
+    assert values['hyok_proxy_connections_open{listener="proxy"}'] == "10"
+    assert values['hyok_proxy_connections_open{listener="health"}'] == "0"
+    assert values['hyok_proxy_connections_refused_total{listener="proxy",reason="address"}'] == "3"
+    for never in ('listener="proxy",reason="all"', 'listener="health",reason="address"'):
+        assert values[f"hyok_proxy_connections_refused_total{{{never}}}"] == "0"
 
 
 def test_ages_are_counted_to_this_moment() -> None:

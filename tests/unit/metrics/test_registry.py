@@ -40,9 +40,11 @@ def test_what_was_taken_is_not_taken_again() -> None:
     registry = MetricsRegistry()
     count(registry)
     registry.count_authentication_failure(key_store="dev", reason="stale")
+    registry.count_refused_connection(listener="proxy", reason="all")
 
     first = registry.take()
 
+    assert [(each.listener, each.reason, each.count) for each in first.refused_connections] == [("proxy", "all", 1)]
     assert [(each.error, sum(each.buckets)) for each in first.requests] == [("", 1)]
     assert [(each.reason, each.count) for each in first.authentication_failures] == [("stale", 1)]
     assert registry.take() == Counts()
@@ -54,6 +56,7 @@ def test_what_several_processes_counted_adds_up_over_the_wire_too() -> None:
         for _ in range(times):
             count(registry)
             registry.count_authentication_failure(key_store="dev", reason="mismatch")
+            registry.count_refused_connection(listener="proxy", reason="address")
     count(other, error="InternalException", duration_us=300_000)
 
     for registry in (one, other):
@@ -65,6 +68,7 @@ def test_what_several_processes_counted_adds_up_over_the_wire_too() -> None:
     }
     assert total.requests()["dev", "Encrypt", ""].sum_us == 6_300
     assert total.authentication_failures() == {("dev", "mismatch"): 7}
+    assert total.refused_connections() == {("proxy", "address"): 7}
 
 
 def test_times_of_stages_add_up_over_processes() -> None:

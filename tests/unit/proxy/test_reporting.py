@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from hyok.keymanagers.interface import CallCounting, CallCounts
-from hyok.metrics.names import STAGES
-from hyok.metrics.report import CredentialBirth, ManagerCalls, MemberState
+from hyok.metrics.names import CONNECTION_LIMITS, STAGES
+from hyok.metrics.report import CredentialBirth, ManagerCalls, MemberState, OpenConnections
 from hyok.proxy.authentication import REGION_NOT_ALLOWED, UNKNOWN_CREDENTIAL
 from hyok.proxy.reporting import Reporter
 from hyok.sigv4.errors import SignatureFailure
+from hyok.transport.limits import ConnectionLimit
 from hyok.transport.messages import HttpRequest
 from tests.unit.proxy.managers import WaitingManager, WatchedManager
 from tests.unit.proxy.stage import (
@@ -39,7 +40,7 @@ def reporter_of(stage: Stage) -> Reporter:
 def failures(stage: Stage, *requests: HttpRequest) -> list[tuple[str, str, int]]:
     for request in requests:
         assert stage.ask(request).status == 401
-    counts = reporter_of(stage).report().counts
+    counts = reporter_of(stage).report({}).counts
     return [(each.key_store, each.reason, each.count) for each in counts.authentication_failures]
 
 
@@ -81,9 +82,9 @@ def test_requests_that_wait_for_a_key_manager_are_in_flight(stage: Stage) -> Non
         reporter = reporter_of(stage)
         answer = asyncio.create_task(stage.service.answer(encrypt_request()))
         await asyncio.sleep(0)
-        during = reporter.report().state.requests_in_flight
+        during = reporter.report({}).state.requests_in_flight
         await answer
-        return during, reporter.report().state.requests_in_flight
+        return during, reporter.report({}).state.requests_in_flight
 
     assert asyncio.run(count()) == (1, 0)
 
@@ -91,7 +92,7 @@ def test_requests_that_wait_for_a_key_manager_are_in_flight(stage: Stage) -> Non
 def test_the_time_that_a_key_manager_takes_is_its_stages(stage: Stage) -> None:
     stage.managers[MANAGER] = WaitingManager(stage.managers[MANAGER], 0.02)
     asyncio.run(stage.service.answer(encrypt_request()))
-    times = dict(zip(STAGES, reporter_of(stage).report().counts.stage_seconds, strict=True))
+    times = dict(zip(STAGES, reporter_of(stage).report({}).counts.stage_seconds, strict=True))
 
     assert times["perform"] >= 0.02
     assert all(times[each] > 0 for each in ("receive", "authenticate", "decode"))
@@ -100,7 +101,7 @@ def test_the_time_that_a_key_manager_takes_is_its_stages(stage: Stage) -> None:
 def test_members_and_active_credentials_are_told(stage: Stage) -> None:
     asyncio.run(stage.health.check_all())
 
-    state = reporter_of(stage).report().state
+    state = reporter_of(stage).report({}).state
 
     assert state.members == (MemberState(MANAGER, "embedded", "active"),)
     assert set(state.credentials) == {
@@ -118,4 +119,10 @@ class CountingManager(WatchedManager, CallCounting):
 
 def test_a_manager_with_a_queue_tells_how_its_calls_stand(stage: Stage) -> None:
     stage.managers["hsm"] = CountingManager(stage.managers[MANAGER])
-    assert reporter_of(stage).report().state.calls == (ManagerCalls("hsm", (3, 2, 1)),)
+    assert reporter_of(stage).report({}).state.calls == (ManagerCalls("hsm", (3, 2, 1)),)
+
+
+def test_connections_are_told_by_listener_and_their_limits_as_metrics_name_them(stage: Stage) -> None:
+    state = reporter_of(stage).report({"proxy": 3, "health": 1}).state
+    assert state.connections == (OpenConnections("proxy", 3), OpenConnections("health", 1))
+    assert tuple(limit.value for limit in ConnectionLimit) == CONNECTION_LIMITS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hyok.transport.connection import HttpConnection
-from hyok.transport.limits import Limits, TimeBudget
+from hyok.transport.limits import ConnectionLimit, Limits, TimeBudget, counted_address
 from hyok.transport.messages import HttpRequest, HttpResponse, Refusal
 from hyok.transport.server import HttpServer
 from hyok.transport.sockets import Address
@@ -27,7 +27,7 @@ class Scene:
 
     def connect(self) -> tuple[HttpConnection, RecordingTransport]:
         connection = self.server.admit(Address("192.0.2.1", 5000))
-        assert connection is not None
+        assert isinstance(connection, HttpConnection)
         transport = RecordingTransport(connection)
         connection.connection_made(transport)
         return connection, transport
@@ -452,11 +452,42 @@ def test_connections_above_a_limit_are_not_admitted() -> None:
     async def scenario() -> None:
         scene = Scene(limits=Limits(connections=3, connections_per_address=2))
         _, second = scene.connect()
-        assert scene.server.admit(Address("192.0.2.1", 5000)) is None
-        assert scene.server.admit(Address("192.0.2.2", 5000)) is not None
-        assert scene.server.admit(Address("192.0.2.3", 5000)) is None
+        assert scene.server.admit(Address("192.0.2.1", 5000)) is ConnectionLimit.ADDRESS
+        assert isinstance(scene.server.admit(Address("192.0.2.2", 5000)), HttpConnection)
+        assert scene.server.admit(Address("192.0.2.3", 5000)) is ConnectionLimit.ALL
+        assert scene.server.open_connections == 3
         second.close()
         await turns()
-        assert scene.server.admit(Address("192.0.2.1", 5000)) is not None
+        assert scene.server.open_connections == 2
+        assert isinstance(scene.server.admit(Address("192.0.2.1", 5000)), HttpConnection)
 
     play(scenario)
+
+
+def test_all_that_a_client_on_ipv6_can_connect_from_counts_as_one_address() -> None:
+    async def scenario() -> None:
+        server = Scene(limits=Limits(connections_per_address=2)).server
+        for host in ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2"):
+            assert isinstance(server.admit(Address(host, 5000)), HttpConnection)
+        assert server.admit(Address("2001:db8:0:1::3", 5000)) is ConnectionLimit.ADDRESS
+        neighbour = server.admit(Address("2001:db8:0:2::1", 5000))
+        assert isinstance(neighbour, HttpConnection)
+        server.forget(neighbour)
+        for _ in range(2):  # what is forgotten counts for its network no more
+            assert isinstance(server.admit(Address("2001:db8:0:2::9", 5000)), HttpConnection)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("host", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::1", "::/64"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_an_ipv6_address_counts_as_its_64_and_one_of_ipv4_as_itself(host: str, counted: str) -> None:
+    assert counted_address(host) == counted

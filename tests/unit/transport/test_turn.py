@@ -183,3 +183,19 @@ def test_a_fault_with_one_client_keeps_no_answer_from_the_others_in_this_turn_or
         assert faulty.cuts == 4
 
     asyncio.run(scenario())
+
+
+def test_a_turn_that_ends_early_ends_once_and_takes_everybody_along() -> None:
+    async def scenario() -> None:
+        service = ScriptedService()
+        turn = await make_turn(service)
+        first, second = Recipient(service), Recipient(service)
+        turn.add(first, b"1", is_last=False)
+        turn.add(second, b"2", is_last=True)
+        turn.end_now()
+        assert (first.sent, second.sent) == ([(b"1", False)], [(b"2", True)])
+        turn.end_now()  # there is nothing left to end
+        await asyncio.sleep(0.01)
+        assert service.releases == 1
+
+    asyncio.run(scenario())
