@@ -144,11 +144,16 @@ class LiveProxy:
         await asyncio.wait(background)
         self.audit.close()
 
-    def connect(self) -> Client:
-        """Open a connection as AWS KMS does, with its client certificate."""
+    def client_context(self) -> ssl.SSLContext:
+        """Return what AWS KMS connects with: its client certificate, and trust in the proxy's."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.authority.configure_trust(context)
         self.authority.issue_cert("kms.test", common_name=KMS_SUBJECT).configure_cert(context)
+        return context
+
+    def connect(self) -> Client:
+        """Open a connection as AWS KMS does."""
+        context = self.client_context()
         return Client(self, http.client.HTTPSConnection("localhost", self.address.port, timeout=5, context=context))
 
     def records(self) -> list[dict[str, Any]]:
@@ -171,6 +176,12 @@ class Client:
 
     def ask(self, path: str, content: Any, *, credential: CredentialPair | None = None, method: str = "POST") -> Answer:
         """Send a signed request below the key store's URI path and read the answer."""
+        return self.send(*self.sign(path, content, credential=credential, method=method))
+
+    def sign(
+        self, path: str, content: Any, *, credential: CredentialPair | None = None, method: str = "POST"
+    ) -> tuple[str, str, bytes, dict[str, str]]:
+        """Return a signed request below the key store's URI path: method, target, body, headers."""
         pair = credential or self.proxy.credential
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         target = f"/live/kms/xks/v1{path}"
@@ -178,7 +189,7 @@ class Client:
         request = AWSRequest(method, url, {"content-type": "application/json"}, body)
         secret = pair.secret_access_key.reveal().decode()
         SigV4Auth(Credentials(pair.access_key_id, secret), "kms-xks-proxy", "eu-central-1").add_auth(request)
-        return self.send(method, target, body, dict(request.headers))
+        return method, target, body, dict(request.headers)
 
     def send(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Send a request as it is given and read the answer."""

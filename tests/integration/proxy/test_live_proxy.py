@@ -18,7 +18,8 @@ from hyok.clock import Deadline
 from hyok.keymanagers.interface import KeyVersion, Sealed
 from hyok.proxy.keystores import KeyStoreState
 from tests.integration.proxy.live import KEY, KMS_SUBJECT, Answer, LiveProxy, encrypt_content
-from tests.unit.proxy.managers import WatchedManager
+from tests.integration.transport.half_closing import ask_and_end
+from tests.unit.proxy.managers import WaitingManager, WatchedManager
 from tests.unit.proxy.stage import from_base64
 
 
@@ -157,6 +158,33 @@ def test_a_key_manager_that_hangs_is_a_dependency_timeout_in_time_for_kms(proxy:
         assert error_name(answer) == (503, "DependencyTimeoutException")
         assert answer.seconds < 0.25
         assert client.decrypt(encrypted).status == 200
+
+
+def ask_and_half_close(proxy: LiveProxy) -> bytes:
+    """Return all that a client gets that says behind an Encrypt, in the same segment, that it sends no more."""
+    with proxy.connect() as client:
+        method, target, body, headers = client.sign(f"/keys/{KEY}/encrypt", encrypt_content(b"a data key"))
+    headers |= {"host": f"localhost:{proxy.address.port}", "content-length": str(len(body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + body
+    return ask_and_end(proxy.address, proxy.client_context(), request)
+
+
+def test_a_client_that_half_closes_is_answered_as_the_record_says(proxy: LiveProxy) -> None:
+    with proxy.connect() as client:
+        client.encrypt()  # the key is in memory from here on, so that nothing waits
+    assert ask_and_half_close(proxy).startswith(b"HTTP/1.1 200 OK\r\n")
+    _, record = proxy.records()
+    assert (record["status"], record["operation"]) == (200, "Encrypt")
+
+
+def test_a_client_that_half_closes_and_would_have_to_wait_is_recorded_as_gone(proxy: LiveProxy) -> None:
+    waiting = proxy.managers["software"] = WaitingManager(proxy.managers["software"], 60)
+    assert ask_and_half_close(proxy) == b""
+    seconds_until(lambda: len(proxy.records()) == 1)
+    (record,) = proxy.records()
+    assert record["error"] == "ConnectionClosed"
+    assert waiting.was_cancelled
 
 
 def test_a_full_disk_lets_no_success_out_and_nothing_is_lost(proxy: LiveProxy, monkeypatch: pytest.MonkeyPatch) -> None:
