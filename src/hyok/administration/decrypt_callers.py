@@ -24,7 +24,11 @@ def allow_caller(storage: Storage, clock: Clock, caller: KnownCaller) -> None:
     show_external_key(storage, key_store=caller.key_store, external_key_id=caller.external_key_id)
     with storage.transaction() as connection:
         write_known_caller(connection, caller, now=clock.now())
-        details = {"external_key_id": caller.external_key_id, "caller": caller.caller}
         record_change(
-            connection, ChangeKind.POLICY, caller.key_store, at=clock.now(), act="allow caller", details=details
+            connection,
+            ChangeKind.EXTERNAL_KEY,
+            f"{caller.key_store}/{caller.external_key_id}",
+            at=clock.now(),
+            act="allow a caller of",
+            details={"caller": caller.caller},
         )

@@ -28,8 +28,9 @@ def bind_at_next_use(storage: Storage, clock: Clock, *, key_store: str, external
     """Bind an external key to the KMS key that uses it next; one that it is bound to now is forgotten. NotDoneError."""
     with storage.transaction() as connection:
         _require(connection, key_store, external_key_id)
+        was = read_first_uses(connection).get((key_store, external_key_id))
         write_unbound(connection, key_store, external_key_id)
-        _record(connection, clock, key_store, external_key_id)
+        _record(connection, key_store, external_key_id, "bind at next use", at=clock.now(), was=was)
 
 
 def unbind(storage: Storage, clock: Clock, *, key_store: str, external_key_id: str) -> None:
@@ -37,10 +38,11 @@ def unbind(storage: Storage, clock: Clock, *, key_store: str, external_key_id: s
     table = first_use_bindings.c
     with storage.transaction() as connection:
         _require(connection, key_store, external_key_id)
+        was = read_first_uses(connection).get((key_store, external_key_id))
         here = (table.key_store == key_store, table.external_key_id == external_key_id)
         if not connection.execute(delete_from(first_use_bindings).where(*here)).rowcount:
             raise NotDoneError(f"external key {external_key_id} of key store {key_store} is not bound: nothing to undo")
-        _record(connection, clock, key_store, external_key_id)
+        _record(connection, key_store, external_key_id, "unbind", at=clock.now(), was=was)
 
 
 def write_unbound(connection: Connection, key_store: str, external_key_id: str) -> None:
@@ -66,7 +68,14 @@ def _require(connection: Connection, key_store: str, external_key_id: str) -> No
         raise NotDoneError(f"key store {key_store} has no external key {external_key_id!r}; list its keys, or add it")
 
 
-def _record(connection: Connection, clock: Clock, key_store: str, external_key_id: str) -> None:
+def _record(
+    connection: Connection, key_store: str, external_key_id: str, act: str, *, at: float, was: FirstUse | None
+) -> None:
     record_change(
-        connection, ChangeKind.EXTERNAL_KEY, f"{key_store}/{external_key_id}", at=clock.now(), act="change first use of"
+        connection,
+        ChangeKind.EXTERNAL_KEY,
+        f"{key_store}/{external_key_id}",
+        at=at,
+        act=act,
+        details={"was_bound_to": None if was is None else was.kms_key_arn},
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hyok.assembly.holder import Holder
+from hyok.assembly.recorded import Recorded
 from hyok.audit.administration import append_following
 from hyok.audit.log import AuditLog, LogRules
 from hyok.audit.opening import open_audit_log
@@ -18,6 +19,7 @@ from hyok.config.settings import AuditSettings
 from hyok.custody.audit_key import open_audit_signer
 from hyok.custody.records import StoredRecord, copy_for_trail, read_records
 from hyok.errors import OperatorError
+from hyok.storage.engine import Storage
 
 _MEBIBYTE = 1024 * 1024
 _HOUR_SECONDS = 3600.0
@@ -35,31 +37,44 @@ def open_service_log(settings: AuditSettings, holder: Holder, *, service: str) -
     )
 
 
-def copy_administrative_records(settings: AuditSettings, holder: Holder) -> int:
+def copy_administrative_records(settings: AuditSettings, recorded: Recorded) -> int:
     """Append to the trail's log `administration` the storage's records that are not there yet; returns how many.
 
-    Told from the number of the last one there, so that what a crash kept from being copied is copied the next time.
-    Blocking. NotDoneError or OperatorError if the trail cannot be written.
+    Told from the last one there that the storage has as well, so that what a crash kept from being copied is copied
+    the next time, and so is what follows in an older copy of the storage that was put back. Blocking.
+
+    NotDoneError or OperatorError if the trail cannot be written.
     """
-    signer = open_audit_signer(holder.storage, holder.safe, holder.clock)
+    signer = open_audit_signer(recorded.storage, recorded.safe, recorded.clock)
     copied = 0
 
     def following(last: Mapping[str, Any] | None) -> Iterator[Mapping[str, object]]:
         nonlocal copied
         after = last.get("sequence", 0) if last else 0
-        while records := _records_after(holder, after):
+        while records := _records_after(recorded.storage, after):
             yield from map(copy_for_trail, records)
             copied += len(records)
             after = records[-1].record.sequence
 
-    if not _records_after(holder, 0, limit=1):
+    def is_stored(copy: Mapping[str, Any]) -> bool:
+        stored = _records_after(recorded.storage, copy.get("sequence", 0) - 1, limit=1)
+        return bool(stored) and stored[0].body == copy.get("record")
+
+    if not _records_after(recorded.storage, 0, limit=1):
         return 0
-    append_following(settings.directory, signer, following, now=holder.clock.now, rotation=_rotation(settings))
+    append_following(
+        settings.directory,
+        signer,
+        following,
+        is_known=is_stored,
+        now=recorded.clock.now,
+        rotation=_rotation(settings),
+    )
     return copied
 
 
-def _records_after(holder: Holder, sequence: int, *, limit: int = 1000) -> tuple[StoredRecord, ...]:
-    with holder.storage.reading() as connection:
+def _records_after(storage: Storage, sequence: int, *, limit: int = 1000) -> tuple[StoredRecord, ...]:
+    with storage.reading() as connection:
         return read_records(connection, after=sequence, limit=limit)
 
 

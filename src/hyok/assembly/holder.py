@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hyok.assembly.authorization import accounts_in_organizations
 from hyok.assembly.authors import this_process
 from hyok.assembly.key_managers import KeyManagerAccess, OpenKeyManager, administer_key_managers, open_key_managers
+from hyok.assembly.recorded import record_changes
 from hyok.assembly.sides import anchor_storage, open_side, open_side_storage
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration, HolderSettings
@@ -66,8 +67,7 @@ def inherit_holder(configuration: Configuration, key: SafeKey) -> Iterator[Holde
 
 def _holder(settings: HolderSettings, storage: Storage, safe: Safe, author: Author | None) -> Holder:
     clock = SystemClock()
-    recorder = Recorder(safe, clock, this_process() if author is None else author)
-    storage.before_commit = recorder.note_changes
+    recorder = record_changes(storage, safe, clock, this_process() if author is None else author).recorder
     access = KeyManagerAccess(storage, safe, clock, recorder, Modules())
     administrators = administer_key_managers(settings.key_managers, access)
     judge = Judge(safe, dict(parse_operator(text) for text in settings.withdrawal.trusted_operators))

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -44,7 +44,9 @@ def append_administrative(
 
     As `append_following`, whatever was there before.
     """
-    return append_following(directory, signer, lambda _last: [record], now=now, rotation=rotation)
+    return append_following(
+        directory, signer, lambda _last: [record], is_known=lambda _: True, now=now, rotation=rotation
+    )
 
 
 def append_following(
@@ -52,10 +54,11 @@ def append_following(
     signer: Signer,
     following: Callable[[Mapping[str, Any] | None], Iterable[Mapping[str, object]]],
     *,
+    is_known: Callable[[Mapping[str, Any]], bool],
     now: Callable[[], float] = time.time,
     rotation: Rotation | None = None,
 ) -> int:
-    """Append to the trail's log `administration` what `following` gives for its last record (None if it has none).
+    """Append to the trail's log `administration` what `following` gives for its last record that `is_known`, or None.
 
     Records are what JSON can hold; each gets `event` ("administration") and `time` before its own members, and is
     stored as given, so that an operator's signature in it can cover the rest. Returns the index of the last record in
@@ -65,16 +68,21 @@ def append_following(
     NotDoneError if they could not be written.
     """
     try:
-        return _append(directory, signer, following, now, rotation)
+        return _append(directory, signer, _Following(following, is_known), now, rotation)
     except (OSError, AuditLogError, BrokenLogError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise NotDoneError(f"the audit trail {directory} could not be written: {reason}") from error
 
 
+class _Following(NamedTuple):
+    records: Callable[[Mapping[str, Any] | None], Iterable[Mapping[str, object]]]
+    is_known: Callable[[Mapping[str, Any]], bool]
+
+
 def _append(
     directory: Path,
     signer: Signer,
-    following: Callable[[Mapping[str, Any] | None], Iterable[Mapping[str, object]]],
+    following: _Following,
     now: Callable[[], float],
     rotation: Rotation | None,
 ) -> int:
@@ -86,7 +94,7 @@ def _append(
         finish_abandoned(place, recovered.segment, signer)
         writer = open_writer(place, recovered, rotation=rotation, now=now)
         try:
-            for record in following(_last_record(directory)):
+            for record in following.records(_last_record(directory, following.is_known)):
                 line = _encode_line(record, now())
                 if writer.segment.end >= writer.rolls_at:
                     prepare_next(writer, len(line) + 1)
@@ -109,9 +117,15 @@ def _encode_line(record: Mapping[str, object], now: float) -> bytes:
     return _encode({"event": EVENT, "time": instant(now), **record})
 
 
-def _last_record(directory: Path) -> Mapping[str, Any] | None:
+def _last_record(directory: Path, is_known: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any] | None:
     def is_ours(record: StoredRecord) -> bool:
         return record.line.startswith(_BEGINNING)
 
+    def is_ours_and_known(record: StoredRecord) -> bool:
+        return is_ours(record) and (content := record.content()) is not None and is_known(content)
+
+    # The very last is known, but after a return to an older state: only then is each of them looked at.
     last = read_last_records(directory, 1, wanted=is_ours, logs=(ADMINISTRATION,))
+    if last and not is_ours_and_known(last[0]):
+        last = read_last_records(directory, 1, wanted=is_ours_and_known, logs=(ADMINISTRATION,))
     return last[0].content() if last else None

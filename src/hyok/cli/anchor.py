@@ -6,7 +6,7 @@ import click
 
 from hyok.cli.options import OutputFormat, configuration_option, example, output_option, yes_option
 from hyok.cli.output import confirm, print_document, print_facts
-from hyok.cli.sides import chosen_side, kms_option
+from hyok.cli.sides import changing_anchor, chosen_side, kms_option
 
 
 @click.group(short_help="The anchor that tells an older copy of the storage.")
@@ -49,9 +49,7 @@ def reset(kms: bool, yes: bool, output: OutputFormat) -> None:
 
     Everything that came after the copy was made is undone: see docs/operating.md before.
     """
-    from hyok.assembly.anchors import opened_beside_anchor
-
-    with opened_beside_anchor(chosen_side(kms=kms)) as anchored:
+    with changing_anchor(kms=kms) as anchored:
         fault = anchored.fault()
         if fault is not None:
             confirm(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hyok.cli.options import configuration_option, example, opened_holder, yes_option
+from hyok.cli.options import changing_holder, configuration_option, example, yes_option
 from hyok.cli.output import confirm, say
 
 bind_option = click.option(
@@ -26,7 +26,7 @@ def bind(external_key_id: str, keystore: str, yes: bool) -> None:
     from hyok.administration.external_keys import show_external_key
     from hyok.administration.first_use import bind_at_next_use
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         key = show_external_key(holder.storage, key_store=keystore, external_key_id=external_key_id)
         if key.first_use is not None and key.first_use.kms_key_arn is not None:
             confirm(
@@ -48,6 +48,6 @@ def unbind(external_key_id: str, keystore: str, yes: bool) -> None:
     from hyok.administration.first_use import unbind as unbind_key
 
     confirm(f"External key {external_key_id} may then be used through any KMS key", yes=yes)
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         unbind_key(holder.storage, holder.clock, key_store=keystore, external_key_id=external_key_id)
     say(f"External key {external_key_id} serves any KMS key.")

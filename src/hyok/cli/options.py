@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -15,11 +15,15 @@ import click
 from hyok.errors import HyokError, OperatorError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from hyok.assembly.holder import Holder
+    from hyok.assembly.recorded import Recorded
     from hyok.config.configuration import Configuration
-    from hyok.custody.records import Operator
+    from hyok.custody.records import Author, Operator
     from hyok.keymanagers.interface import KeyAdministrator
     from hyok.secret import Secret
+    from hyok.storage.changes import NotedChange
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
@@ -113,11 +117,17 @@ def read_configuration() -> Configuration:
 
 @contextmanager
 def opened_holder() -> Iterator[Holder]:
-    """Open the holder's storage for one command."""
+    """Open the holder's storage for a command that changes nothing in it."""
     from hyok.assembly.holder import open_holder
 
     with open_holder(read_configuration()) as holder:
+        holder.storage.before_commit = _refuse_changes
         yield holder
+
+
+def _refuse_changes(_connection: Connection, _changes: Sequence[NotedChange]) -> None:
+    # Its record would be signed by nobody and not copied into the audit trail: undone, and reported as a defect.
+    raise RuntimeError("this command changes the holder's storage, so it has to open it with changing_holder()")
 
 
 @contextmanager
@@ -126,28 +136,33 @@ def changing_holder(operator: Operator | None = None) -> Iterator[Holder]:
 
     That is the one given, else whoever `--operator` or HYOK_OPERATOR names. OperatorError if that key cannot be used.
     """
-    from hyok.assembly.authors import this_process
     from hyok.assembly.holder import open_holder
 
-    meta = click.get_current_context().meta
     configuration = read_configuration()
-    author = this_process(operator or _read_operator(meta.get(_OPERATOR_FILE)), meta.get(_REASON) or "")
-    with open_holder(configuration, author) as holder:
+    with open_holder(configuration, read_author(operator)) as holder:
         try:
             yield holder
         finally:
-            _copy_records(configuration, holder)
+            copy_records(configuration, holder)
 
 
-def _copy_records(configuration: Configuration, holder: Holder) -> None:
+def read_author(operator: Operator | None = None) -> Author:
+    """Return in whose name the running command changes something. OperatorError if the operator's key is none."""
+    from hyok.assembly.authors import this_process
+
+    meta = click.get_current_context().meta
+    return this_process(operator or _read_operator(meta.get(_OPERATOR_FILE)), meta.get(_REASON) or "")
+
+
+def copy_records(configuration: Configuration, recorded: Recorded | None) -> None:
     """Copy the records into the audit trail. That this fails undoes nothing: they are in the storage."""
     from hyok.assembly.audit import copy_administrative_records
     from hyok.cli.output import say
 
-    if not holder.recorder.has_written:
+    if recorded is None or not recorded.recorder.has_written:
         return
     try:
-        copy_administrative_records(configuration.audit, holder)
+        copy_administrative_records(configuration.audit, recorded)
     except HyokError as error:
         say(f"What was done is recorded in the storage, and copied when the next command or server can: {error}")
 

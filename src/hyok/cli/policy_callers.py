@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from hyok.cli.options import OutputFormat, configuration_option, example, keystore_option, opened_holder, output_option
+from hyok.cli.options import (
+    OutputFormat,
+    changing_holder,
+    configuration_option,
+    example,
+    keystore_option,
+    opened_holder,
+    output_option,
+)
 from hyok.cli.output import print_document, print_table, say
 
 
@@ -39,6 +47,6 @@ def allow_caller(caller: str, keystore: str, key_id: str) -> None:
     from hyok.administration.decrypt_callers import allow_caller as allow
     from hyok.proxy.authorization.decrypt_watch import KnownCaller
 
-    with opened_holder() as holder:
+    with changing_holder() as holder:
         allow(holder.storage, holder.clock, KnownCaller(keystore, key_id, caller))
     say(f"External key {key_id} may decrypt for {caller}.")

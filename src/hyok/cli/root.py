@@ -10,7 +10,7 @@ import click
 
 from hyok.cli.options import OutputFormat, configuration_option, example, output_option, read_configuration, yes_option
 from hyok.cli.output import confirm, print_document, print_facts, say
-from hyok.cli.sides import chosen_side, kms_option
+from hyok.cli.sides import changing_root_key, chosen_side, kms_option
 from hyok.errors import NotDoneError
 
 if TYPE_CHECKING:
@@ -122,10 +122,10 @@ def rewrap(to: str, kms: bool, yes: bool, output: OutputFormat) -> None:
 
     It may be interrupted at any point and run again. Both root keys open the storage until `hyok root retire`.
     """
-    from hyok.assembly.root_keys import open_successor, opened_for_change
+    from hyok.assembly.root_keys import open_successor
 
     successor = open_successor(read_configuration(), _source(to))
-    with opened_for_change(chosen_side(kms=kms)) as change:
+    with changing_root_key(kms=kms) as change:
         keeping = change.keeping()
         confirm(_what_rewrap_does(keeping, change.counts(), successor.id), yes=yes)
         with click.progressbar(length=sum(change.counts().values()), label="Sealing anew", file=sys.stderr) as bar:
@@ -150,9 +150,7 @@ def retire(leave_unreadable: bool, kms: bool, yes: bool, output: OutputFormat) -
 
     First name the new one in the configuration and restart every server that uses the storage.
     """
-    from hyok.assembly.root_keys import opened_for_change
-
-    with opened_for_change(chosen_side(kms=kms)) as change:
+    with changing_root_key(kms=kms) as change:
         keeping = change.keeping()
         if keeping.successor_id is not None:
             confirm(

@@ -106,7 +106,14 @@ def begin(storage: Storage, clock: Clock, *, root: RootKey, successor: RootKey) 
         with storage.transaction() as connection:
             if not store_succession(connection, succession, was=was):
                 raise _changed_meanwhile(storage)
-            record_change(connection, ChangeKind.ROOT_KEY, successor.id, at=clock.now(), act="pass the storage to")
+            record_change(
+                connection,
+                ChangeKind.ROOT_KEY,
+                successor.id,
+                at=clock.now(),
+                act="pass the storage to",
+                details={"from": identity.root_key_id},
+            )
     return unlock_safe(storage, successor)
 
 
@@ -125,10 +132,11 @@ def reseal(
     return Resealing(looked_at, resealed, tuple(unreadable))
 
 
-def finish(storage: Storage, *, root: RootKey) -> str:
+def finish(storage: Storage, clock: Clock, *, root: RootKey, left_unreadable: int = 0) -> str:
     """Let the old KEK and with it the old root go; returns the old root's id.
 
-    To be called when `reseal` has come to its end. NotDoneError if nothing was begun, or `root` is the old one.
+    To be called when `reseal` has come to its end, with how many values it left as they were. NotDoneError if nothing
+    was begun, or `root` is the old one.
     """
     identity, succession = _read(storage)
     if succession is None:
@@ -143,6 +151,14 @@ def finish(storage: Storage, *, root: RootKey) -> str:
     with storage.transaction() as connection:
         if not end_succession(connection, succession):
             raise _changed_meanwhile(storage)
+        record_change(
+            connection,
+            ChangeKind.ROOT_KEY,
+            identity.root_key_id,
+            at=clock.now(),
+            act="retire",
+            details={"successor": succession.root_key_id, "left_unreadable": left_unreadable},
+        )
     return identity.root_key_id
 
 

@@ -100,7 +100,7 @@ def pass_to_other_root(here: Installation, tries: Tries) -> None:
 
     def retire() -> None:
         renew_anchor(here.storage, here.safe, here.settings)
-        finish(here.storage, root=successor)
+        finish(here.storage, SystemClock(), root=successor)
 
     if tries.attempt("rewrapped", successor.id, rewrap):
         tries.attempt("retired", here.root.id, retire)

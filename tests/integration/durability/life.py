@@ -127,7 +127,7 @@ class Life:
         reseal(here.storage, here.safe, sealed_columns(Side.HOLDER))
         acknowledge(f"rewrapped {successor.id} 0")
         renew_anchor(here.storage, here.safe, here.settings)
-        finish(here.storage, root=successor)
+        finish(here.storage, SystemClock(), root=successor)
         acknowledge(f"retired {former.id} 0")
         here.root = successor
         anchor_storage(here.storage, here.safe, here.settings)

@@ -152,6 +152,21 @@ def test_the_other_key_store_is_taken_too(proxy: RunningProxy) -> None:
         assert client.decrypt("foo", case["encrypt_response"], **aad_of(case)).status == 200
 
 
+def test_what_was_taken_over_is_recorded_without_a_secret(proxy: RunningProxy) -> None:
+    shown = proxy.hyok("audit", "show", "--log", "administration")
+    records = [each["record"] for each in shown["records"]]
+    recorded = {(each["action"], each["subject"]) for each in records if each["event"] == "administration"}
+    assert recorded >= {
+        ("create key store", "finance-payroll"),
+        ("create credential", "finance-payroll"),
+        ("add external key", "finance-payroll/foo"),
+        ("create key store", "aws-sample"),
+        ("create credential", "aws-sample"),
+        ("add external key", "aws-sample/foo"),
+    }
+    assert SECRET not in json.dumps(shown)
+
+
 def test_doing_it_again_changes_nothing_and_keys_that_are_not_there_are_named(proxy: RunningProxy) -> None:
     before = proxy.hyok("keystore", "list")
     configuration = (proxy.directory / "hyok.toml").read_bytes()

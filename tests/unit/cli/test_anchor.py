@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import HOLDER, Hyok
+from tests.unit.cli.test_records import trail_of
 
 
 @pytest.fixture
@@ -45,6 +46,25 @@ def test_an_older_copy_is_refused_by_every_command_until_it_is_taken_on_purpose(
     assert anchored("anchor", "reset", "--yes").status == 0
     assert anchored("anchor", "show").status == 0
     assert "State           enabled\n" in anchored("key", "show", "payroll").out
+
+
+def test_what_is_changed_after_an_older_copy_was_put_back_is_in_the_trail_behind_what_it_undid(
+    anchored: Hyok, tmp_path: Path
+) -> None:
+    put_back_older_copy(anchored, tmp_path)
+    assert anchored("anchor", "reset", "--yes").status == 0
+    assert anchored("key", "rotate", "payroll").status == 0
+    records = trail_of(anchored)
+    assert [(each["sequence"], each["action"]) for each in records] == [
+        (1, "create embedded key"),
+        (2, "disable embedded key"),  # undone by the copy, which has another record 2
+        (2, "reset anchor"),
+        (3, "rotate embedded key"),
+    ]
+    reset = json.loads(records[2]["record"])
+    assert reset["details"]["newest_change"] == 1
+    assert "is an older copy" in reset["details"]["fault"]
+    assert anchored("audit", "verify").status == 0
 
 
 def test_an_anchor_for_a_storage_in_use_is_made_by_a_reset(hyok: Hyok, tmp_path: Path) -> None:

@@ -27,6 +27,20 @@ def test_the_start_is_complete_and_in_order(hyok: Hyok) -> None:
     assert document["keystore"]["uri_path"] == "/main/kms/xks/v1"
 
 
+def test_what_a_start_makes_is_in_the_trail_with_the_first_change(hyok: Hyok) -> None:
+    assert hyok("init", "start").status == 0
+    config = ("--config", "start/hyok.toml")
+    assert hyok("key", "rotate", "key-1", *config).status == 0
+    shown = json.loads(hyok("audit", "show", "--log", "administration", "--output", "json", *config).out)["records"]
+    assert [each["record"]["action"] for each in shown if each["record"]["event"] == "administration"] == [
+        "create key store",
+        "create credential",
+        "create embedded key",
+        "add external key",
+        "rotate embedded key",
+    ]
+
+
 def test_the_next_steps_show_the_secret_once_and_say_what_aws_needs(hyok: Hyok) -> None:
     result = hyok("init", "start")
     secret = next(line.split()[-1] for line in result.out.splitlines() if line.startswith("Secret access key"))

@@ -218,7 +218,7 @@ def test_callers_of_a_key_are_allowed_listed_and_recorded(main: Hyok, tmp_path: 
     with closing(open_storage(url, Side.HOLDER)) as storage, storage.reading() as connection:
         records = [stored.record for stored in read_records(connection)]
     assert (records[-1].act, records[-1].subject, records[-1].details["caller"]) == (
-        "allow caller",
-        "main",
+        "allow a caller of",
+        "main/payroll",
         "111122223333",
     )

@@ -83,8 +83,8 @@ def test_a_storage_passes_from_one_passphrase_to_another(holder_storage: Storage
     for words in (WORDS, OTHER_WORDS):
         assert open_safe(holder_storage, root(words)).open(sealed, "t") == Secret(b"secret")
     with pytest.raises(NotDoneError, match="names the root key that is to be retired"):
-        finish(holder_storage, root=root())
-    finish(holder_storage, root=root(OTHER_WORDS))
+        finish(holder_storage, clock, root=root())
+    finish(holder_storage, clock, root=root(OTHER_WORDS))
     open_safe(holder_storage, root(OTHER_WORDS))
     with pytest.raises(OperatorError):
         open_safe(holder_storage, root())

@@ -96,7 +96,7 @@ def test_either_root_opens_the_storage_until_the_old_one_is_retired(stocked: Sto
     pass_on(stocked, clock)
     for root in (OLD, NEW):
         assert_all_opens(stocked, root, clock)
-    assert finish(stocked, root=NEW) == OLD.id
+    assert finish(stocked, clock, root=NEW) == OLD.id
     assert_all_opens(stocked, NEW, clock)
     with pytest.raises(OperatorError, match=f"kept under root key {NEW.id}, and the root key given is {OLD.id}"):
         open_safe(stocked, OLD)
@@ -105,7 +105,7 @@ def test_either_root_opens_the_storage_until_the_old_one_is_retired(stocked: Sto
 def test_whoever_has_the_old_root_and_an_old_copy_opens_nothing_sealed_later(stocked: Storage, clock: SetClock) -> None:
     before = unlock_safe(stocked, OLD)
     pass_on(stocked, clock)
-    finish(stocked, root=NEW)
+    finish(stocked, clock, root=NEW)
     assert reseal(stocked, Safe(before.store_id, before.keks), HOLDER).unreadable != ()
 
 
@@ -115,7 +115,7 @@ def test_the_old_key_encryption_key_is_gone_when_the_old_root_is_retired(stocked
     with stocked.reading() as connection:
         wrapped = connection.scalar(text("SELECT predecessor_under_kek FROM storage_succession"))
         old = connection.scalar(text("SELECT wrapped_kek FROM storage_identity"))
-    finish(stocked, root=NEW)
+    finish(stocked, clock, root=NEW)
     assert asyncio.run(stocked.erase_traces())
     for suffix in ("", "-wal"):
         content = Path(stocked.location + suffix).read_bytes()
@@ -141,7 +141,7 @@ def test_a_running_server_follows(stocked: Storage, safe: Safe, clock: SetClock)
     assert asyncio.run(manager.decrypt(version, sealed, b"", NO_DEADLINE)) == b"before"
     asyncio.run(manager.encrypt(KeyVersion("later", 1), b"x", b"", NO_DEADLINE))
     asyncio.run(follow())  # told of the same again
-    finish(stocked, root=NEW)
+    finish(stocked, clock, root=NEW)
     asyncio.run(manager.encrypt(KeyVersion("later", 1), b"x", b"", NO_DEADLINE))
 
 
@@ -152,7 +152,7 @@ def test_a_running_server_follows_twice(stocked: Storage, safe: Safe, clock: Set
         with stocked.reading() as connection:
             changes = changes_since(connection, 0)
         asyncio.run(follower.apply(changes))
-        finish(stocked, root=successor)
+        finish(stocked, clock, root=successor)
     assert reseal(stocked, safe, HOLDER) == Resealing(8, 0, ())
 
 
@@ -162,7 +162,7 @@ def test_workers_started_meanwhile_inherit_both_keys(stocked: Storage, clock: Se
     of_new_parent = unlock_safe(stocked, NEW)
     for key in (of_old_parent, unlock_safe(stocked, OLD), of_new_parent):
         assert reseal(stocked, inherit_safe(stocked, key), HOLDER) == Resealing(8, 0, ())
-    finish(stocked, root=NEW)
+    finish(stocked, clock, root=NEW)
     assert reseal(stocked, inherit_safe(stocked, of_new_parent), HOLDER).unreadable == ()
     with pytest.raises(OperatorError, match=rf"{OLD.id}, with which this program was started, was retired"):
         inherit_safe(stocked, of_old_parent)
@@ -173,14 +173,14 @@ def test_a_change_begun_for_one_root_can_go_on_for_another(stocked: Storage, clo
     pass_on(stocked, clock, OLD, THIRD)
     with pytest.raises(OperatorError, match="the root key given is"):
         open_safe(stocked, NEW)
-    finish(stocked, root=THIRD)
+    finish(stocked, clock, root=THIRD)
     assert_all_opens(stocked, THIRD, clock)
 
 
 def test_a_root_can_succeed_itself_with_a_new_key_below_it(stocked: Storage, clock: SetClock) -> None:
     before = unlock_safe(stocked, OLD)
     assert pass_on(stocked, clock, OLD, OLD).resealed == 8
-    finish(stocked, root=OLD)
+    finish(stocked, clock, root=OLD)
     assert_all_opens(stocked, OLD, clock)
     assert unlock_safe(stocked, OLD).keks != before.keks
 
@@ -189,10 +189,10 @@ def test_the_root_that_takes_over_must_be_the_one_in_use_before_the_other_is_ret
     stocked: Storage, clock: SetClock
 ) -> None:
     with pytest.raises(NotDoneError, match=f"is kept under root key {OLD.id} alone; nothing to retire"):
-        finish(stocked, root=OLD)
+        finish(stocked, clock, root=OLD)
     pass_on(stocked, clock)
     with pytest.raises(NotDoneError, match=rf"names the root key that is to be retired \({OLD.id}\)"):
-        finish(stocked, root=OLD)
+        finish(stocked, clock, root=OLD)
     keeping = describe_keeping(stocked)
     assert keeping is not None
     assert (keeping.root_key_id, keeping.successor_id) == (OLD.id, NEW.id)
@@ -233,7 +233,7 @@ def test_what_was_interrupted_goes_on(
     for root in (OLD, NEW):
         assert_all_opens(stocked, root, clock)
     pass_on(stocked, clock)
-    finish(stocked, root=NEW)
+    finish(stocked, clock, root=NEW)
     assert_all_opens(stocked, NEW, clock)
 
 

@@ -46,7 +46,7 @@ def test_what_the_kms_keeps_is_sealed_anew_and_still_decrypts(tmp_path: Path) ->
             assert (decrypted["KeyId"], decrypted["Plaintext"]) == (arn, b"hello")
         kms.create_key()
     assert reseal(storage, safe, COLUMNS) == Resealing(looked_at=6, resealed=0, unreadable=())
-    finish(storage, root=SUCCESSOR)
+    finish(storage, SystemClock(), root=SUCCESSOR)
     assert reseal(storage, open_safe(storage, SUCCESSOR), COLUMNS) == Resealing(6, 0, ())
     storage.close()
 

@@ -46,14 +46,14 @@ class EmbeddedKeyAdministrator:
 
     def create_key(self, key_id: str, usages: frozenset[KeyUsage]) -> ManagedKey:
         """Create an AES-256 key with version 1, enabled. NotDoneError if the id is taken or no key id."""
-        return self._insert(key_id, usages, new_material())
+        return self._insert(key_id, usages, new_material(), act="create")
 
     def import_key(self, key_id: str, usages: frozenset[KeyUsage], material: Secret) -> ManagedKey:
         """Create a key whose version 1 is material from elsewhere, 32 bytes. NotDoneError as `create_key`."""
         found = len(material.reveal())
         if found != MATERIAL_BYTES:
             raise NotDoneError(f"an AES-256 key has {MATERIAL_BYTES} bytes, and this one {found}; nothing was imported")
-        return self._insert(key_id, usages, material)
+        return self._insert(key_id, usages, material, act="import")
 
     def rotate_key(self, key_id: str) -> ManagedKey:
         """Add a version, which encrypts from now on; older ones decrypt on."""
@@ -112,7 +112,7 @@ class EmbeddedKeyAdministrator:
             )
             return tuple(describe_key(read_key(row), version_count=counts.get(row.key_id, 0)) for row in rows)
 
-    def _insert(self, key_id: str, usages: frozenset[KeyUsage], material: Secret) -> ManagedKey:
+    def _insert(self, key_id: str, usages: frozenset[KeyUsage], material: Secret, *, act: str) -> ManagedKey:
         if not is_external_key_id(key_id):
             raise NotDoneError(
                 f"{key_id!r} ({len(key_id)} characters) is no key id; use 1 to 128 of the characters a-z A-Z 0-9 - . _"
@@ -121,7 +121,8 @@ class EmbeddedKeyAdministrator:
             raise NotDoneError(f"key {key_id} would be of no use; name at least one of ENCRYPT and DECRYPT")
         row = KeyRow(key_id, usages, KeyState.ENABLED, 1)
         with self._storage.transaction() as connection:
-            return _managed(connection, insert_key(connection, self._safe, row, material, now=self._clock.now()))
+            key = insert_key(connection, self._safe, row, material, now=self._clock.now(), act=act)
+            return _managed(connection, key)
 
     def _set_state(self, key_id: str, state: KeyState) -> ManagedKey:
         with self._storage.transaction() as connection:

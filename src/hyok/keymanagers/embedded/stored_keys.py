@@ -62,8 +62,11 @@ def read_key(row: Row[tuple[str, str, str, int, float, float | None]]) -> Stored
     return StoredKey(columns, row.created_at)
 
 
-def insert_key(connection: Connection, safe: Safe, row: KeyRow, material: Secret, *, now: float) -> StoredKey:
-    """Add a key with its first version. NotDoneError if the id is taken, by a destroyed key too."""
+def insert_key(connection: Connection, safe: Safe, row: KeyRow, material: Secret, *, now: float, act: str) -> StoredKey:
+    """Add a key with its first version; `act` is for the record.
+
+    NotDoneError if the id is taken, by a destroyed key too.
+    """
     there = find_key(connection, row.key_id)
     if there is not None and there.row.state is KeyState.DESTROYED:
         raise NotDoneError(
@@ -74,7 +77,7 @@ def insert_key(connection: Connection, safe: Safe, row: KeyRow, material: Secret
     connection.execute(insert(embedded_keys), {"key_id": row.key_id, "created_at": now, **_columns(row)})
     _add_version(connection, safe, row, material, now=now)
     usages = sorted(usage.value for usage in row.usages)
-    record_change(connection, ChangeKind.EMBEDDED_KEY, row.key_id, at=now, act="create", details={"usages": usages})
+    record_change(connection, ChangeKind.EMBEDDED_KEY, row.key_id, at=now, act=act, details={"usages": usages})
     return StoredKey(row, now)
 
 
