@@ -7,10 +7,10 @@ leaves timeouts that need the current task (`asyncio.timeout`, aiohttp) to tasks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from enum import Enum
-from typing import Final, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
@@ -149,7 +149,21 @@ class CallCounting:
         raise NotImplementedError
 
 
-async def encrypt_verified(
+def encrypt_verified(
+    manager: KeyManager,
+    version: KeyVersion,
+    plaintext: bytes,
+    aad: bytes,
+    bind: Callable[[Sealed], T],
+    deadline: Deadline,
+) -> Coroutine[Any, Any, tuple[Sealed, T]]:
+    """Do what `VerifyingKeyManager.encrypt_verified` says, with any key manager."""
+    if isinstance(manager, VerifyingKeyManager):
+        return manager.encrypt_verified(version, plaintext, aad, bind, deadline)
+    return _encrypt_and_verify(manager, version, plaintext, aad, bind, deadline)
+
+
+async def _encrypt_and_verify(
     manager: KeyManager,
     version: KeyVersion,
     plaintext: bytes,
@@ -157,9 +171,6 @@ async def encrypt_verified(
     bind: Callable[[Sealed], T],
     deadline: Deadline,
 ) -> tuple[Sealed, T]:
-    """Do what `VerifyingKeyManager.encrypt_verified` says, with any key manager."""
-    if isinstance(manager, VerifyingKeyManager):
-        return await manager.encrypt_verified(version, plaintext, aad, bind, deadline)
     sealed = await manager.encrypt(version, plaintext, aad, deadline)
     # What binds comes first: computed after the decryption it would cover a bit flipped in between.
     bound = bind(sealed)
