@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hyok.clock import Deadline
 from hyok.custody.errors import IntegrityError
+from hyok.keymanagers.embedded.ivs import IV_BYTES, RandomIvs
 from hyok.keymanagers.embedded.leases import EncryptionLeases, Lease
 from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.material import open_material
@@ -52,7 +53,6 @@ K = TypeVar("K")
 T = TypeVar("T")
 V = TypeVar("V")
 
-IV_BYTES: Final = 12
 TAG_BYTES: Final = 16
 CIPHERS_KEPT: Final = 4096
 """Key versions whose material is unwrapped at one time, for each usage; each costs 2.6 KB, and some 10 us to unwrap."""
@@ -72,6 +72,7 @@ class EmbeddedKeyManager(VerifyingKeyManager):
         self._active: dict[str, KeyVersion] = {}
         self._encrypting: dict[KeyVersion, tuple[AESGCM, Lease]] = {}
         self._decrypting: dict[KeyVersion, AESGCM] = {}
+        self._take_iv = RandomIvs().take
         self._test_cipher = AESGCM(os.urandom(32))
         with storage.reading() as connection:
             self._records = read_all_records(connection)
@@ -114,7 +115,7 @@ class EmbeddedKeyManager(VerifyingKeyManager):
         if lease.left <= lease.refill_at:
             await self._leases.replenish(lease, deadline)
         lease.left -= 1
-        return _seal(cipher, plaintext, aad)
+        return _seal(cipher, self._take_iv(), plaintext, aad)
 
     async def encrypt_verified(
         self, version: KeyVersion, plaintext: bytes, aad: bytes, bind: Callable[[Sealed], T], deadline: Deadline
@@ -124,7 +125,7 @@ class EmbeddedKeyManager(VerifyingKeyManager):
         if lease.left <= lease.refill_at:
             await self._leases.replenish(lease, deadline)
         lease.left -= 1
-        sealed = _seal(cipher, plaintext, aad)
+        sealed = _seal(cipher, self._take_iv(), plaintext, aad)
         bound = bind(sealed)
         if _open(self._decrypting.get(version) or self._begin_to_decrypt(version), sealed, aad) != plaintext:
             raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, "it decrypts to something else")
@@ -232,8 +233,7 @@ class EmbeddedKeyManager(VerifyingKeyManager):
                 self._decrypting.pop(version, None)
 
 
-def _seal(cipher: AESGCM, plaintext: bytes, aad: bytes) -> Sealed:
-    iv = os.urandom(IV_BYTES)
+def _seal(cipher: AESGCM, iv: bytes, plaintext: bytes, aad: bytes) -> Sealed:
     sealed = cipher.encrypt(iv, plaintext, aad)
     return Sealed(sealed[:-TAG_BYTES], iv, sealed[-TAG_BYTES:])
 

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from hyok.keymanagers.embedded.ivs import RandomIvs
+
+
+def test_no_iv_is_given_twice() -> None:
+    one, other = RandomIvs(), RandomIvs()
+    taken = [source.take() for _ in range(1000) for source in (one, other)]
+    assert len(set(taken)) == 2000
+    assert {len(iv) for iv in taken} == {12}
+
+
+# A program of its own: a process with threads, as this one may be, ought not to fork.
+FORKING = """
+import os
+from hyok.keymanagers.embedded.ivs import RandomIvs
+ivs = RandomIvs()
+ivs.take()
+child = os.fork()
+for _ in range(200):
+    os.write(1, ivs.take())
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_a_forked_process_has_none_of_its_parents_ivs() -> None:
+    written = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, check=True).stdout
+    assert len(written) == 400 * 12
+    assert len({written[start : start + 12] for start in range(0, len(written), 12)}) == 400
