@@ -127,10 +127,10 @@ class Life:
         reseal(here.storage, here.safe, sealed_columns(Side.HOLDER))
         acknowledge(f"rewrapped {successor.id} 0")
         renew_anchor(here.storage, here.safe, here.settings)
+        anchor_storage(here.storage, here.safe, here.settings)  # the end is a change, too
         finish(here.storage, SystemClock(), root=successor)
         acknowledge(f"retired {former.id} 0")
         here.root = successor
-        anchor_storage(here.storage, here.safe, here.settings)
         self._open()
 
     def _probe(self, key_id: str) -> None:
