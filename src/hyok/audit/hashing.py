@@ -1,7 +1,8 @@
-"""A log's tree, which grows a moment after its file: lines are hashed in bulk, beside the thread that writes them.
+"""A log's tree, which grows a moment after its file: lines are hashed in bulk.
 
-Request by request, hashing would cost twice as much: its code would have left the processor's caches each time. Hashed
-are at most so many lines at once that the writing thread, which needs the interpreter too, never waits long.
+Request by request, hashing would cost twice as much: its code would have left the processor's caches each time. Under
+load the thread that writes hashes, some at a time: a second thread would take the interpreter from it at every system
+call, which costs more than the hashing.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Final
 from hyok.audit.tree import MerkleTree
 
 LINES_AT_ONCE: Final = 128
-"""About 0.15 ms."""
-LINES_TO_CALL_AT: Final = 512
-"""When so many wait, it is time to hash them."""
+"""So many at most, that nobody waits long."""
+LINES_TO_HASH_AT: Final = 64
+"""When so many wait, it is time to hash them: about 0.1 ms."""
 
 
 class GrowingTree:
