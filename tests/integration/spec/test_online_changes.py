@@ -5,6 +5,7 @@ Each running server takes the change within a second, and neither drops a connec
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -66,7 +67,11 @@ class Other:
     def takes(self, outcome: str, *, region: str = "eu-central-1", uri_path: str | None = None) -> bool:
         """Tell whether this outcome is everywhere within a second."""
         path = uri_path or self.uri_path
-        return eventually(lambda: self.outcomes(path, region) == {outcome}) < WITHIN_SECONDS
+        since = time.monotonic()
+        seconds = eventually(lambda: self.outcomes(path, region) == {outcome})
+        # All looks may have met one worker. The others have a second, too, before they are held to it.
+        time.sleep(max(0.0, since + WITHIN_SECONDS - time.monotonic()))
+        return seconds < WITHIN_SECONDS
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))

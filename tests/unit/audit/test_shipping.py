@@ -101,7 +101,7 @@ def test_a_failing_sink_is_counted_and_named_once(tmp_path: Path, caplog: pytest
         task = asyncio.create_task(shipping.run())
         await until(lambda: shipping.progress.failures == 2)
         sink.is_broken = False
-        await until(lambda: bool(sink.records))
+        await until(lambda: bool(sink.records) and "again" in caplog.text)
         task.cancel()
         await asyncio.wait((task,))
         return shipping
