@@ -8,7 +8,6 @@ call, which costs more than the hashing.
 from __future__ import annotations
 
 import threading
-import time
 from hashlib import sha256
 from typing import Final
 
@@ -31,11 +30,6 @@ class GrowingTree:
         """Hashes that nobody has taken yet."""
 
     @property
-    def waiting(self) -> int:
-        """How many lines are not hashed yet."""
-        return len(self._lines)
-
-    @property
     def size(self) -> int:
         """How many records the log has."""
         with self._lock:
@@ -45,7 +39,7 @@ class GrowingTree:
         """Take lines that are in the file now."""
         self._lines += lines
 
-    def hash_some(self) -> bool:
+    def _hash_some(self) -> bool:
         """Hash the lines that have waited longest; returns whether more wait."""
         with self._lock:
             lines = self._lines[:LINES_AT_ONCE]
@@ -55,14 +49,14 @@ class GrowingTree:
             del self._lines[: len(lines)]  # whoever adds meanwhile adds behind these
             return bool(self._lines)
 
-    def hash_politely(self) -> None:
-        """Hash all that waits, and let others go first again and again."""
-        while self.hash_some():
-            time.sleep(0)
+    def keep_up(self) -> None:
+        """Hash what has piled up, unless it is too little to be worth it."""
+        while len(self._lines) >= LINES_TO_HASH_AT:
+            self._hash_some()
 
     def settle(self) -> MerkleTree:
         """Hash all that waits, at once, and return the tree as it then is."""
-        while self.hash_some():
+        while self._hash_some():
             pass
         with self._lock:
             return self._tree.copy()

@@ -113,7 +113,6 @@ class Keeper:
         """Do what is due; returns in how many seconds something will be, None if nothing before it is called."""
         self._sync()
         self._attempt("reserve room", self._reserve)
-        self._writer.tree.hash_politely()
         if not self._is_stopping:
             self._attempt("prepare the next segment", self._prepare_next)
         self._attempt("close the last segment", lambda: close_finished(self._writer, self._signer))

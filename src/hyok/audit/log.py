@@ -20,7 +20,6 @@ import msgspec
 
 from hyok.audit.errors import AuditLogError
 from hyok.audit.event import RequestRecord, encode_record
-from hyok.audit.hashing import LINES_TO_HASH_AT
 from hyok.audit.keeper import RESERVE_BYTES, Keeper
 from hyok.audit.notes import Signer
 from hyok.audit.retention import Retention
@@ -171,8 +170,7 @@ class AuditLog:
             self._interrupt(str(error), withheld=len(lines))
             raise
         self._keeper.note_written()
-        if self._writer.tree.waiting >= LINES_TO_HASH_AT:
-            self._writer.tree.hash_some()
+        self._writer.tree.keep_up()
         if self._keeper.is_short_of_room():
             self._keeper.wake()
         return self._synced() if self._is_durable else None

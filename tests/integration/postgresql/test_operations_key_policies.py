@@ -1,3 +1,3 @@
 """The same tests, on PostgreSQL."""
 
-from tests.unit.kms.operations.test_key_policies import *  # noqa: F403
+from tests.unit.kms.operations.test_key_policies import *  # noqa: F403  # all tests of that module, whichever there are

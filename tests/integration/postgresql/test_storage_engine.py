@@ -1,3 +1,3 @@
 """The same tests, on PostgreSQL."""
 
-from tests.unit.storage.test_engine import *  # noqa: F403
+from tests.unit.storage.test_engine import *  # noqa: F403  # all tests of that module, whichever there are
