@@ -28,7 +28,7 @@ from hyok.policy.values import Request
 from hyok.proxy.authorization.authorizing import Authorization
 from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
 from hyok.proxy.authorization.policy_set import compile_set
-from hyok.proxy.keystores import ExternalKey, ExternalKeys, KeyStore, KeyStoreState
+from hyok.proxy.keystores import ExternalKey, ExternalKeys, KeyStore
 from hyok.transport.messages import HttpRequest, Peer
 from hyok.xks.messages import RequestMetadata
 
@@ -101,7 +101,7 @@ def _measure_proxy(requests: Sequence[Request], documents: Sequence[str], rounds
         return (time.process_time() - began) / len(metadata) * 1e6
 
     def make_key_store(policies: KeyStorePolicies | None) -> KeyStore:
-        return KeyStore("main", "/main", frozenset(), KeyStoreState.ACTIVE, {}, ExternalKeys([key]), policies=policies)
+        return KeyStore("main", "/main", frozenset(), {}, ExternalKeys([key]), policies=policies)
 
     def make_policies() -> KeyStorePolicies:
         return KeyStorePolicies("main", of_store=compile_set(sets, {}))

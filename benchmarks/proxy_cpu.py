@@ -35,7 +35,7 @@ from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
 from hyok.proxy.freezes import Freezes, Frozen
 from hyok.proxy.health import HealthMonitor
-from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
 from hyok.quota import Quota
@@ -119,7 +119,6 @@ def proxy_requests(directory: Path, variation: Variation = USUAL) -> Callable[[i
         name="benchmark",
         path_prefix=PREFIX,
         regions=frozenset(),
-        state=KeyStoreState.ACTIVE,
         credentials={ACCESS_KEY_ID.encode(): Credential(ACCESS_KEY_ID, SigningKeys(SECRET))},
         external_keys=ExternalKeys([ExternalKey("foo", "software", "foo")]),
         quota=variation.quota,

@@ -19,12 +19,13 @@ import pytest
 
 from hyok.administration.credentials import create_credential
 from hyok.administration.external_keys import add_external_key
+from hyok.administration.freezes import freeze
 from hyok.administration.keys import create_key, disable_key
 from hyok.administration.keystores import create_key_store, update_key_store
 from hyok.administration.policies import set_policy
 from hyok.assembly.holder import Holder
+from hyok.custody.rulings import Scope, ScopeKind
 from hyok.keymanagers.errors import KeyManagerFailure
-from hyok.proxy.keystores import KeyStoreState
 from hyok.xks.errors import XksErrorName
 from hyok.xks.operations import XksOperation
 from tests.e2e.processes import Credential
@@ -211,7 +212,7 @@ def credentials(proxy: RunningProxy) -> dict[str, Credential]:
         update_key_store(storage, clock, "main", lambda present: replace(present, regions=("eu-central-1",)))
         create_key_store(storage, clock, name="frozen")
         pair = create_credential(storage, holder.safe, clock, key_store="frozen")
-        update_key_store(storage, clock, "frozen", lambda present: replace(present, state=KeyStoreState.FROZEN))
+        freeze(storage, holder.recorder, Scope(ScopeKind.KEY_STORE, "frozen"))
     frozen = Credential(pair.access_key_id, pair.secret_access_key.reveal().decode())
 
     def is_frozen_everywhere() -> bool:  # each worker follows the changes by itself

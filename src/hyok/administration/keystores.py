@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from hyok.clock import Clock
 from hyok.errors import NotDoneError
-from hyok.proxy.keystores import KeyStoreState
 from hyok.proxy.predecessors import Predecessor, parse_predecessor
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
@@ -41,7 +40,6 @@ class KeyStore:
     """What stands before `/kms/xks/v1`: empty, or `/` and characters of `a-z A-Z 0-9 / - _`."""
     regions: tuple[str, ...]
     """The AWS Regions whose signatures are accepted; all if none is named."""
-    state: KeyStoreState
     created_at: float
     """Unix seconds."""
     quota: int | None
@@ -65,7 +63,7 @@ def create_key_store(
     quota: int | None = None,
     predecessors: tuple[Predecessor, ...] = (),
 ) -> KeyStore:
-    """Create an active key store without credentials and keys; its path prefix is `/NAME` unless given.
+    """Create a key store without credentials and keys; its path prefix is `/NAME` unless given.
 
     NotDoneError if the name or the prefix is taken or cannot be used.
     """
@@ -75,7 +73,7 @@ def create_key_store(
             "a-z A-Z 0-9 - _"
         )
     prefix = f"/{name}" if path_prefix is None else path_prefix
-    key_store = KeyStore(name, prefix, regions, KeyStoreState.ACTIVE, clock.now(), quota, predecessors)
+    key_store = KeyStore(name, prefix, regions, clock.now(), quota, predecessors)
     _check(key_store)
     with storage.transaction() as connection:
         if find_key_store(connection, name) is not None:
@@ -193,7 +191,6 @@ def _changeable_columns(key_store: KeyStore) -> dict[str, object]:
     return {
         "path_prefix": key_store.path_prefix,
         "regions": list(key_store.regions),
-        "state": key_store.state.value,
         "quota": key_store.quota,
         "predecessors": [str(each) for each in key_store.predecessors] or None,
     }
@@ -209,7 +206,6 @@ def _read(row: Row[tuple[object, ...]]) -> KeyStore:
         row.name,
         row.path_prefix,
         tuple(row.regions),
-        KeyStoreState(row.state),
         row.created_at,
         row.quota,
         tuple(parse_predecessor(text) for text in row.predecessors or ()),

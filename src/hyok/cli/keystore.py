@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -99,7 +99,8 @@ def create(
             quota=quota,
             predecessors=predecessors,
         )
-    _print_key_store(created, output)
+        [served] = _as_they_serve(holder, created)
+    _print_key_store(served, output)
 
 
 @keystore.command("list", epilog=example("hyok keystore list"))
@@ -110,14 +111,14 @@ def list_command(output: OutputFormat) -> None:
     from hyok.administration.keystores import list_key_stores
 
     with opened_holder() as holder:
-        key_stores = _as_they_serve(holder, *list_key_stores(holder.storage))
+        all_served = _as_they_serve(holder, *list_key_stores(holder.storage))
     match output:
         case OutputFormat.JSON:
-            print_document({"keystores": [_document(each) for each in key_stores]})
+            print_document({"keystores": [_document(each) for each in all_served]})
         case OutputFormat.TEXT:
             print_table(
                 ["KEY STORE", "URI PATH", "REGIONS", "STATE"],
-                [[each.name, each.uri_path, " ".join(each.regions) or "all", each.state.value] for each in key_stores],
+                [[it.name, it.uri_path, " ".join(it.regions) or "all", state] for it, state in all_served],
                 nothing="No key stores; make one with `hyok keystore create`.",
             )
 
@@ -131,8 +132,8 @@ def show(name: str, output: OutputFormat) -> None:
     from hyok.administration.keystores import show_key_store
 
     with opened_holder() as holder:
-        [shown] = _as_they_serve(holder, show_key_store(holder.storage, name))
-    _print_key_store(shown, output)
+        [served] = _as_they_serve(holder, show_key_store(holder.storage, name))
+    _print_key_store(served, output)
 
 
 @keystore.command(epilog=example("hyok keystore update main --region eu-central-1 --region eu-west-1 --quota 1800"))
@@ -185,8 +186,8 @@ def update(
         present = show_key_store(holder.storage, name)
         for loss in _losses(present, change(present)):
             confirm(loss, yes=yes)
-        [updated] = _as_they_serve(holder, update_key_store(holder.storage, holder.clock, name, change))
-    _print_key_store(updated, output)
+        [served] = _as_they_serve(holder, update_key_store(holder.storage, holder.clock, name, change))
+    _print_key_store(served, output)
 
 
 @keystore.command(epilog=example("hyok keystore delete main"))
@@ -228,15 +229,17 @@ def console_file(name: str, file: Path, access_key_id: str | None, force: bool) 
     say(f"{file} holds the secret of credential {pair.access_key_id}; delete it when the console has read it.")
 
 
-def _as_they_serve(holder: Holder, *key_stores: KeyStore) -> list[KeyStore]:
-    """Return key stores with the state that a freeze gives them."""
+class _Served(NamedTuple):
+    key_store: KeyStore
+    state: str
+    """`frozen` if a freeze refuses it to everybody, else `active`."""
+
+
+def _as_they_serve(holder: Holder, *key_stores: KeyStore) -> list[_Served]:
     from hyok.administration.freezes import is_frozen, read_standing
-    from hyok.proxy.keystores import KeyStoreState
 
     standing = read_standing(holder.storage, holder.judge)
-    return [
-        replace(each, state=KeyStoreState.FROZEN) if is_frozen(standing, each.name) else each for each in key_stores
-    ]
+    return [_Served(each, "frozen" if is_frozen(standing, each.name) else "active") for each in key_stores]
 
 
 def _losses(present: KeyStore, changed: KeyStore) -> Iterator[str]:
@@ -254,29 +257,31 @@ def _losses(present: KeyStore, changed: KeyStore) -> Iterator[str]:
         yield f"Key store {present.name} will no longer decrypt what was written by {', '.join(forgotten)}"
 
 
-def _document(key_store: KeyStore) -> dict[str, object]:
+def _document(served: _Served) -> dict[str, object]:
+    key_store, state = served
     return {
         "name": key_store.name,
         "uri_path": key_store.uri_path,
         "regions": list(key_store.regions),
-        "state": key_store.state.value,
+        "state": state,
         "quota": key_store.quota,
         "predecessors": [str(each) for each in key_store.predecessors],
         "created_at": format_time(key_store.created_at),
     }
 
 
-def _print_key_store(key_store: KeyStore, output: OutputFormat) -> None:
+def _print_key_store(served: _Served, output: OutputFormat) -> None:
+    key_store, state = served
     match output:
         case OutputFormat.JSON:
-            print_document({"keystore": _document(key_store)})
+            print_document({"keystore": _document(served)})
         case OutputFormat.TEXT:
             print_facts(
                 [
                     ("Key store", key_store.name),
                     ("URI path", key_store.uri_path),
                     ("Regions", " ".join(key_store.regions) or "all"),
-                    ("State", key_store.state.value),
+                    ("State", state),
                     *(("Reads also", str(predecessor)) for predecessor in key_store.predecessors),
                     ("Quota", "none" if key_store.quota is None else f"{key_store.quota} requests/s"),
                     ("Created", format_time(key_store.created_at) or ""),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import NamedTuple
 
 from hyok.proxy.authorization.first_use import Binding
@@ -18,14 +17,6 @@ from hyok.proxy.ciphertext_metadata import FIRST_COPY
 from hyok.proxy.predecessors import AadLayout
 from hyok.quota import Quota
 from hyok.sigv4.signing import SigningKeys
-
-
-class KeyStoreState(Enum):
-    """Whether a key store serves. The value is what stands in the storage."""
-
-    ACTIVE = "active"
-    FROZEN = "frozen"
-    """Answers InvalidStateException to everything until it is unfrozen."""
 
 
 class Credential(NamedTuple):
@@ -95,7 +86,6 @@ class KeyStore:
     """What stands before `/kms/xks/v1`: empty, or with a leading slash."""
     regions: frozenset[bytes]
     """The Regions that a credential scope may name; empty for any."""
-    state: KeyStoreState
     credentials: Mapping[bytes, Credential]
     """The active ones, by access key id."""
     external_keys: ExternalKeys

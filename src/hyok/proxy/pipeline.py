@@ -28,7 +28,7 @@ from hyok.proxy.copies import Copies
 from hyok.proxy.deadline import finish_by
 from hyok.proxy.freezes import Freezes
 from hyok.proxy.health import HealthMonitor
-from hyok.proxy.keystores import ExternalKey, KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.keystores import ExternalKey, KeyStore, KeyStoreDirectory
 from hyok.proxy.operations.get_health_status import ProxyIdentity, get_health_status
 from hyok.proxy.operations.on_key import KeyRequest, perform_on_key
 from hyok.proxy.probes import Probes
@@ -157,8 +157,6 @@ class ProxyService:
         # 4. Admit.
         if self._is_stale():
             raise XksError(XksErrorName.INTERNAL, "this proxy cannot read which keys it may still use")
-        if key_store.state is KeyStoreState.FROZEN:
-            raise XksError(XksErrorName.INVALID_STATE, "the key store is frozen")
         if key_store.quota is not None and not key_store.quota.admit():
             raise XksError(XksErrorName.THROTTLING, "the key store's quota of requests per second is used up")
         # 5. Decode: below this line no JSON and no Base64.

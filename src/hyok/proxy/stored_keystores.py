@@ -1,6 +1,6 @@
 """Read key stores from the storage: all of them at the start, and from then on those that the change log names.
 
-What cannot be trusted is reported and left out, or frozen: it refuses access and does not keep others from serving.
+What cannot be trusted is reported and left out: it refuses access and does not keep others from serving.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hyok.custody.safe import Safe
 from hyok.proxy.authorization.facts import Organizations
 from hyok.proxy.authorization.first_use import Binding
 from hyok.proxy.authorization.stored_policies import read_key_store_policies
-from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory
 from hyok.proxy.predecessors import AadLayout, PredecessorError, parse_predecessor
 from hyok.quota import Quota
 from hyok.sigv4.signing import SigningKeys
@@ -81,7 +81,6 @@ class StoredKeyStores:
                 name=row.name,
                 path_prefix=row.path_prefix,
                 regions=frozenset(region.encode() for region in row.regions),
-                state=_read_state(row.name, row.state),
                 credentials=_read_credentials(connection, self._safe, row.name),
                 external_keys=ExternalKeys(),
                 created_at=row.created_at,
@@ -131,14 +130,6 @@ def _read_predecessors(name: str, texts: list[str] | None) -> dict[bytes, tuple[
             layouts = found.get(predecessor.ciphertext_metadata, ())
             found[predecessor.ciphertext_metadata] = (*layouts, predecessor.layout)
     return found
-
-
-def _read_state(name: str, word: str) -> KeyStoreState:
-    try:
-        return KeyStoreState(word)
-    except ValueError:
-        _LOGGER.error("key store %s has the unknown state %r and is taken as frozen; set its state again", name, word)
-        return KeyStoreState.FROZEN
 
 
 def _read_credentials(connection: Connection, safe: Safe, key_store: str) -> dict[bytes, Credential]:

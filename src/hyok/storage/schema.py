@@ -44,7 +44,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0009", Side.KMS: "kms_0003"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0010", Side.KMS: "kms_0003"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _COUNT: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -98,7 +98,6 @@ key_stores: Final = Table(
     Column("name", Text, primary_key=True),
     Column("path_prefix", Text, nullable=False, unique=True),
     Column("regions", JSON(none_as_null=True), nullable=False),
-    Column("state", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("quota", Integer),
     Column("predecessors", JSON(none_as_null=True)),

@@ -22,7 +22,7 @@ from hyok.storage.schema import HEADS, Side, key_stores
 from tests.postgresql import PostgresqlServer, running_postgresql
 from tests.sizes import size
 
-ROW = {"name": "dev", "path_prefix": "/dev", "regions": ["eu-central-1"], "state": "active", "created_at": 1.0}
+ROW = {"name": "dev", "path_prefix": "/dev", "regions": ["eu-central-1"], "created_at": 1.0}
 
 
 @pytest.fixture

@@ -24,17 +24,19 @@ from hyok.administration.external_keys import add_external_key
 from hyok.administration.keystores import create_key_store
 from hyok.audit.opening import open_audit_log
 from hyok.clock import SystemClock
+from hyok.custody.records import Author, Recorder
 from hyok.custody.root_key import LocalRootKey
+from hyok.custody.rulings import Judge
 from hyok.custody.safe import open_safe
 from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
 from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import KeyManager, KeyUsage
 from hyok.metrics.registry import MetricsRegistry
-from hyok.proxy.freezes import Freezes
 from hyok.proxy.health import HealthMonitor
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
+from hyok.proxy.stored_freezes import StoredFreezes
 from hyok.proxy.stored_keystores import StoredKeyStores
 from hyok.proxy.usage import CredentialUsage
 from hyok.secret import Secret
@@ -70,6 +72,8 @@ class LiveProxy:
         self.clock = SystemClock()
         self.storage = open_storage(f"sqlite:///{directory / 'hyok.db'}", Side.HOLDER)
         self.safe = open_safe(self.storage, LocalRootKey(Secret(os.urandom(32))))
+        self.recorder = Recorder(self.safe, self.clock, Author("operator", "localhost"))
+        self.judge = Judge(self.safe, {})
         self.administrator = EmbeddedKeyAdministrator(self.storage, self.safe, self.clock)
         self.administrator.create_key(KEY, frozenset(KeyUsage))
         create_key_store(self.storage, self.clock, name="live")
@@ -110,10 +114,12 @@ class LiveProxy:
             position = current_position(connection)
         embedded = EmbeddedKeyManager(self.storage, Leasing(self.safe, self.clock))
         self.managers["software"] = embedded
+        freezes = StoredFreezes(self.storage, self.judge, forget_keys=embedded.forget_material)
         stored = StoredKeyStores(self.storage, self.safe)
 
         async def apply(changes: Any) -> None:
             kept: tuple[Change, ...] = tuple(changes)
+            await freezes.apply(kept)
             await embedded.apply(kept)
             await stored.apply(kept)
 
@@ -128,7 +134,7 @@ class LiveProxy:
             audit=self.audit,
             metrics=self.metrics,
             clock=self.clock,
-            freezes=Freezes(),
+            freezes=freezes.freezes,
             is_stale=follower.is_stale,
             note_use=CredentialUsage(self.storage).note,
         )

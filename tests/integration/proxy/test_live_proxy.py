@@ -7,20 +7,21 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hyok.administration.credentials import retire_credential
-from hyok.administration.keystores import update_key_store
+from hyok.administration.freezes import freeze, unfreeze
 from hyok.clock import Deadline
+from hyok.custody.rulings import Scope, ScopeKind
 from hyok.keymanagers.interface import KeyVersion, Sealed
-from hyok.proxy.keystores import KeyStoreState
 from tests.integration.proxy.live import KEY, KMS_SUBJECT, Answer, LiveProxy, encrypt_content
 from tests.integration.transport.half_closing import ask_and_end
 from tests.unit.proxy.managers import WaitingManager, WatchedManager
 from tests.unit.proxy.stage import from_base64
+
+LIVE = Scope(ScopeKind.KEY_STORE, "live")
 
 
 @pytest.fixture
@@ -65,15 +66,12 @@ def test_the_record_is_in_the_file_when_the_answer_arrives(proxy: LiveProxy) -> 
 
 
 def test_a_freeze_takes_effect_on_open_connections_within_a_second(proxy: LiveProxy) -> None:
-    def set_state(state: KeyStoreState) -> None:
-        update_key_store(proxy.storage, proxy.clock, "live", lambda one: replace(one, state=state))
-
     with proxy.connect() as client:
         assert client.encrypt().status == 200
-        set_state(KeyStoreState.FROZEN)
+        freeze(proxy.storage, proxy.recorder, LIVE)
         assert seconds_until(lambda: client.encrypt().status == 400) < 1
         assert error_name(client.encrypt()) == (400, "InvalidStateException")
-        set_state(KeyStoreState.ACTIVE)
+        unfreeze(proxy.storage, proxy.recorder, proxy.judge, LIVE)
         assert seconds_until(lambda: client.encrypt().status == 200) < 1
 
 

@@ -16,7 +16,6 @@ from hyok.administration.keystores import (
 )
 from hyok.custody.safe import Safe
 from hyok.errors import NotDoneError
-from hyok.proxy.keystores import KeyStoreState
 from hyok.storage.changes import ChangeKind, changes_since
 from hyok.storage.engine import Storage
 from tests.unit.storage.fixtures import SetClock
@@ -27,13 +26,12 @@ def changes_in(storage: Storage) -> list[tuple[ChangeKind, str]]:
         return [(change.kind, change.subject) for change in changes_since(connection, 0)]
 
 
-def test_a_new_key_store_is_active_under_its_own_name(holder_storage: Storage, clock: SetClock) -> None:
+def test_a_new_key_store_is_under_its_own_name(holder_storage: Storage, clock: SetClock) -> None:
     created = create_key_store(holder_storage, clock, name="dev", regions=("eu-central-1", "eu-west-1"))
     assert created == KeyStore(
         name="dev",
         path_prefix="/dev",
         regions=("eu-central-1", "eu-west-1"),
-        state=KeyStoreState.ACTIVE,
         created_at=clock.time,
         quota=None,
     )
@@ -85,10 +83,10 @@ def test_a_name_and_a_path_prefix_are_used_once(holder_storage: Storage, clock: 
         create_key_store(holder_storage, clock, name="other", path_prefix="/dev")
 
 
-def test_a_key_store_is_frozen_by_changing_its_state(holder_storage: Storage, clock: SetClock) -> None:
+def test_a_key_store_is_changed_from_what_it_is_at_present(holder_storage: Storage, clock: SetClock) -> None:
     created = create_key_store(holder_storage, clock, name="dev")
-    frozen = update_key_store(holder_storage, clock, "dev", lambda it: replace(it, state=KeyStoreState.FROZEN, quota=9))
-    assert frozen == replace(created, state=KeyStoreState.FROZEN, quota=9) == show_key_store(holder_storage, "dev")
+    changed = update_key_store(holder_storage, clock, "dev", lambda it: replace(it, quota=9))
+    assert changed == replace(created, quota=9) == show_key_store(holder_storage, "dev")
     assert changes_in(holder_storage) == [(ChangeKind.KEY_STORE, "dev")] * 2
 
 

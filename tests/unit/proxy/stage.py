@@ -24,7 +24,7 @@ from hyok.keymanagers.interface import KeyManager, KeyUsage, KeyVersion
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.freezes import Freezes
 from hyok.proxy.health import HealthMonitor
-from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory
 from hyok.proxy.operations.get_health_status import ProxyIdentity
 from hyok.proxy.pipeline import ProxyService
 from hyok.secret import Secret
@@ -159,12 +159,11 @@ async def take_leases(manager: EmbeddedKeyManager) -> None:
 
 
 def make_key_store(name: str, signers: tuple[Signer, ...], key_ids: tuple[str, ...]) -> KeyStore:
-    """Make an active key store at `/<name>` whose external keys have the manager's own ids."""
+    """Make a key store at `/<name>` whose external keys have the manager's own ids."""
     return KeyStore(
         name=name,
         path_prefix=f"/{name}",
         regions=frozenset(),
-        state=KeyStoreState.ACTIVE,
         credentials={
             signer.access_key_id.encode(): Credential(signer.access_key_id, SigningKeys(signer.secret))
             for signer in signers

@@ -11,7 +11,7 @@ import pytest
 
 from hyok.clock import deadline_in
 from hyok.keymanagers.errors import KeyManagerFailure
-from hyok.proxy.keystores import ExternalKey, ExternalKeys, KeyStoreState
+from hyok.proxy.keystores import ExternalKey, ExternalKeys
 from hyok.quota import Quota
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.xks.errors import XksErrorName
@@ -105,27 +105,6 @@ def test_unknown_members_and_operations_are_no_reason_to_refuse(stage: Stage) ->
     )
 
     assert stage.ask(request).status == 200
-
-
-@pytest.mark.parametrize("ask", [encrypt_request, metadata_request, health_request])
-def test_a_frozen_key_store_refuses_every_operation(stage: Stage, ask: Callable[[], HttpRequest]) -> None:
-    stage.change_key_store("alpha", state=KeyStoreState.FROZEN)
-
-    assert error_of(stage.ask(ask())) == (400, "InvalidStateException")
-
-
-def test_a_frozen_key_store_does_not_freeze_its_neighbour(stage: Stage) -> None:
-    stage.change_key_store("beta", state=KeyStoreState.FROZEN)
-
-    assert stage.ask(encrypt_request()).status == 200
-
-
-def test_an_unfrozen_key_store_serves_again(stage: Stage) -> None:
-    stage.change_key_store("alpha", state=KeyStoreState.FROZEN)
-    stage.ask(encrypt_request())
-    stage.change_key_store("alpha", state=KeyStoreState.ACTIVE)
-
-    assert stage.ask(encrypt_request()).status == 200
 
 
 @pytest.mark.parametrize("ask", [encrypt_request, metadata_request, health_request])

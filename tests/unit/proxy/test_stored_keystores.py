@@ -14,11 +14,11 @@ from hyok.administration.credentials import create_credential, retire_credential
 from hyok.administration.external_keys import add_external_key, remove_external_key
 from hyok.administration.keystores import create_key_store, delete_key_store, update_key_store
 from hyok.custody.safe import Safe
-from hyok.proxy.keystores import ExternalKey, KeyStoreDirectory, KeyStoreState
+from hyok.proxy.keystores import ExternalKey, KeyStoreDirectory
 from hyok.proxy.stored_keystores import StoredKeyStores
 from hyok.storage.changes import changes_since, current_position
 from hyok.storage.engine import Storage
-from hyok.storage.schema import credentials, key_stores
+from hyok.storage.schema import credentials
 from tests.unit.storage.fixtures import SetClock, clock, holder_storage, holder_url, safe
 
 __all__ = ["clock", "holder_storage", "holder_url", "safe"]
@@ -69,7 +69,7 @@ def key_of(directory: KeyStoreDirectory, name: str, key_id: str) -> ExternalKey 
 def test_everything_is_there_at_the_start(server: Server) -> None:
     alpha = server.stored.directory.by_prefix[b"/alpha"]
 
-    assert (alpha.name, alpha.state, alpha.regions) == ("alpha", KeyStoreState.ACTIVE, frozenset({b"eu-central-1"}))
+    assert (alpha.name, alpha.regions) == ("alpha", frozenset({b"eu-central-1"}))
     assert list(alpha.credentials) == [server.access_key_id.encode()]
     assert alpha.external_keys.find("key-1") == ExternalKey("key-1", "software", "key-1-inside")
 
@@ -85,12 +85,12 @@ def test_a_new_key_store_with_its_credential_and_keys_arrives(server: Server) ->
     assert beta.external_keys.find("key-2") == ExternalKey("key-2", "software", "key-2-inside")
 
 
-def test_a_freeze_arrives_and_the_keys_stay(server: Server) -> None:
-    update_key_store(server.storage, server.clock, "alpha", lambda one: replace(one, state=KeyStoreState.FROZEN))
+def test_a_change_arrives_and_the_keys_stay(server: Server) -> None:
+    update_key_store(server.storage, server.clock, "alpha", partial(replace, regions=("eu-west-1",)))
 
     directory = server.catch_up()
 
-    assert directory.by_prefix[b"/alpha"].state is KeyStoreState.FROZEN
+    assert directory.by_prefix[b"/alpha"].regions == frozenset({b"eu-west-1"})
     assert key_of(directory, "alpha", "key-1") is not None
 
 
@@ -189,17 +189,6 @@ def test_a_retired_credential_made_active_by_hand_is_left_out(server: Server) ->
         connection.execute(update(credentials).values(retired_at=None))
 
     assert not StoredKeyStores(server.storage, server.safe).directory.by_prefix[b"/alpha"].credentials
-
-
-def test_a_state_that_nobody_wrote_is_taken_as_frozen(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    with server.storage.transaction() as connection:
-        connection.execute(update(key_stores).values(state="aktiv"))
-
-    with caplog.at_level(logging.ERROR):
-        stored = StoredKeyStores(server.storage, server.safe)
-
-    assert stored.directory.by_prefix[b"/alpha"].state is KeyStoreState.FROZEN
-    assert "'aktiv'" in caplog.text
 
 
 def test_a_quota_is_shared_by_the_workers_and_changes_online(server: Server) -> None:

@@ -19,7 +19,7 @@ from hyok.storage.engine import Storage, open_storage
 from hyok.storage.errors import StorageError
 from hyok.storage.schema import Side, credentials, key_stores
 
-ROW = {"name": "dev", "path_prefix": "/dev", "regions": ["eu-central-1"], "state": "active", "created_at": 1.0}
+ROW = {"name": "dev", "path_prefix": "/dev", "regions": ["eu-central-1"], "created_at": 1.0}
 
 
 def mode_of(path: Path) -> int:

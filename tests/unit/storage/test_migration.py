@@ -88,6 +88,27 @@ def test_a_file_that_is_no_database_is_refused_untouched(tmp_path: Path) -> None
     assert "file is not a database" in refusal(tmp_path / "a.db", Side.HOLDER)
 
 
+def test_a_key_store_whose_row_was_frozen_by_hand_never_serves_again_by_an_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    open_storage(f"sqlite:///{path}", Side.HOLDER).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE key_stores ADD COLUMN state TEXT NOT NULL DEFAULT 'frozen'")
+        connection.execute(
+            "INSERT INTO key_stores (name, path_prefix, regions, created_at) VALUES ('main', '/main', '[]', 1)"
+        )
+        connection.execute("UPDATE alembic_version SET version_num = 'holder_0009'")
+    assert "not active: main (frozen)" in refusal(path, Side.HOLDER)
+
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE key_stores SET state = 'active'")
+    open_storage(f"sqlite:///{path}", Side.HOLDER).close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert [row[1] for row in connection.execute("PRAGMA table_info(key_stores)")] == [
+            *("name", "path_prefix", "regions", "created_at", "quota", "predecessors")
+        ]
+        assert connection.execute("SELECT name FROM key_stores").fetchall() == [("main",)]
+
+
 def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
     start = (
         "import sys; from hyok.storage.engine import open_storage; from hyok.storage.schema import Side\n"
