@@ -53,7 +53,7 @@ class Configuration(FileSettings, frozen=True, kw_only=True):
     content: bytes = b""
     """The file as it was read: from this and the same environment another process makes the same configuration."""
     effective: tuple[EffectiveSetting, ...] = ()
-    """Every value with its origin, in the order of `settings.py`."""
+    """Every value with its origin, in the order of the settings."""
 
     def require_holder(self) -> HolderSettings:
         """Return the settings of the customer's side; OperatorError if a section is missing."""

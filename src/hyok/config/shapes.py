@@ -1,4 +1,4 @@
-"""What can stand at each place of the file, found from the types in `settings.py`."""
+"""What can stand at each place of the file, found from the types in `settings`."""
 
 from __future__ import annotations
 
