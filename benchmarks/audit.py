@@ -17,7 +17,7 @@ from typing import NamedTuple
 from benchmarks.machine import free_port, pinned_server, spent
 from benchmarks.sides import encrypt_request, make_sides
 from benchmarks.wrk import load
-from hyok.audit.verification import verify_trail
+from hyok.audit.verification.trail import verify_trail
 from hyok.custody.audit_key import read_audit_key
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side

@@ -23,7 +23,8 @@ from hyok.cli.output import print_document, print_table, say
 
 if TYPE_CHECKING:
     from hyok.audit.findings import Finding
-    from hyok.audit.verification import Verdict, VerifiedLog
+    from hyok.audit.verification.log import VerifiedLog
+    from hyok.audit.verification.trail import Verdict
 
 _FOUND = 1
 
@@ -54,7 +55,7 @@ def verify(
     Exit status 1 if anything is found. Disturbs no running proxy. What is newer than the newest checkpoint kept
     elsewhere can have been rewritten by whoever holds both the directory and the signing key.
     """
-    from hyok.audit.verification import verify_trail
+    from hyok.audit.verification.trail import verify_trail
 
     trail = find_directory(directory)
     expected = find_key(key)
@@ -83,7 +84,7 @@ def _shown_progress(directory: Path) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-    from hyok.audit.verification import total_bytes
+    from hyok.audit.verification.trail import total_bytes
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:

@@ -13,7 +13,7 @@ import pytest
 
 from hyok.audit.notes import Signer
 from hyok.audit.trail import read_trail
-from hyok.audit.verification import verify_trail
+from hyok.audit.verification.trail import verify_trail
 from hyok.errors import OperatorError
 from tests.integration.audit.small_disk import small_disk
 from tests.unit.audit.logs import SMALL_RESERVE_BYTES, append, make_record, new_signer, open_log, records_in

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hyok.audit.reader import read_records
-from hyok.audit.verification import Verdict, verify_trail
+from hyok.audit.verification.trail import Verdict, verify_trail
 from hyok.custody.audit_key import read_audit_key
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side

@@ -17,7 +17,7 @@ from hyok.audit.notes import Signer
 from hyok.audit.recovery import recover_log
 from hyok.audit.trail import read_trail
 from hyok.audit.tree import MerkleTree, hash_leaf
-from hyok.audit.verification import verify_trail
+from hyok.audit.verification.trail import verify_trail
 from hyok.audit.writer import Rotation, open_writer
 from hyok.errors import NotDoneError
 from tests.unit.audit.logs import NOW, append, new_signer, open_log

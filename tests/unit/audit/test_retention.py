@@ -12,7 +12,7 @@ from hyok.audit.findings import FindingKind
 from hyok.audit.log import AuditLog
 from hyok.audit.retention import Retention
 from hyok.audit.trail import read_trail
-from hyok.audit.verification import verify_trail
+from hyok.audit.verification.trail import verify_trail
 from hyok.audit.writer import Rotation
 from tests.unit.audit.logs import NOW, append, new_signer, open_log, records_in
 

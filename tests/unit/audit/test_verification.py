@@ -20,7 +20,7 @@ from hyok.audit.notes import Signer
 from hyok.audit.recovery import recover_log
 from hyok.audit.trail import add_log, open_trail, read_trail
 from hyok.audit.tree import hash_leaf
-from hyok.audit.verification import Verdict, verify_trail
+from hyok.audit.verification.trail import Verdict, verify_trail
 from hyok.audit.writer import Rotation, open_writer
 from tests.sizes import size
 from tests.unit.audit.logs import append, new_signer, open_log
