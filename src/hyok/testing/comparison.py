@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hyok.clock import Deadline, deadline_in
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import KeyAdministrator, KeyVersion, Sealed, encrypt_verified
-from hyok.testing.key_managers import CALL_SECONDS, Subject
+from hyok.testing.key_managers.subject import CALL_SECONDS, Subject
 
 
 class Alteration(Enum):
