@@ -8,12 +8,13 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import Table, insert
 
 from benchmarks.sides import Sides
 from hyok.custody.file_root import open_file_root
-from hyok.custody.safe import open_safe
+from hyok.custody.safe import Safe, open_safe
 from hyok.kms.backing_keys import place_of_backing_key
+from hyok.kms.row_seals import RowSeals
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side, backing_keys, keys
 
@@ -29,15 +30,23 @@ def stock(sides: Sides, count: int) -> list[str]:
         material = [safe.seal(os.urandom(32), *place_of_backing_key(_arn(key_id), 1, None, None)) for key_id in key_ids]
         now = time.time()
         with storage.transaction() as connection:
-            connection.execute(insert(keys), [_key(key_id, now) for key_id in key_ids])
+            connection.execute(insert(keys), [_sealed(safe, keys, _key(key_id, now)) for key_id in key_ids])
             connection.execute(
                 insert(backing_keys),
                 [
-                    {"key_id": key_id, "number": 1, "sealed_material": sealed, "created_at": now}
+                    _sealed(
+                        safe,
+                        backing_keys,
+                        {"key_id": key_id, "number": 1, "sealed_material": sealed, "created_at": now},
+                    )
                     for key_id, sealed in zip(key_ids, material, strict=True)
                 ],
             )
     return key_ids
+
+
+def _sealed(safe: Safe, table: Table, row: dict[str, object]) -> dict[str, object]:
+    return RowSeals(safe).sealed(table, dict.fromkeys(table.columns.keys()) | row)
 
 
 def _arn(key_id: str) -> str:

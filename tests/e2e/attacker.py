@@ -26,6 +26,7 @@ from hyok.kms.ciphertext_blob import CiphertextBlob, parse_blob
 from hyok.kms.encryption_context import canonical_context
 from hyok.kms.inner_layer import InnerCiphertextError, open_inner
 from hyok.kms.repository import load_keys
+from hyok.kms.row_seals import RowSeals
 from hyok.kms.values import OuterSealed
 from hyok.secret import Secret
 from hyok.storage.engine import Storage, open_storage
@@ -76,7 +77,7 @@ def external_keys(storage: Storage, safe: Safe) -> Iterator[bytes]:
 
 def backing_keys(storage: Storage, safe: Safe) -> Iterator[bytes]:
     with storage.reading() as connection:
-        stored = load_keys(connection)
+        stored = load_keys(connection, RowSeals(safe))
     opened = BackingKeys(safe, stored.backing_keys)
     for key in stored.keys:
         for number in range(1, key.backing_key + 1):

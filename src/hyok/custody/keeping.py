@@ -18,6 +18,7 @@ from hyok.custody.sealing import encode_context, seal
 from hyok.secret import Secret
 
 _KEK_BYTES: Final = 32
+_SEALED_FROM_BIRTH: Final = "2-"
 
 
 class Identity(NamedTuple):
@@ -52,8 +53,16 @@ def read_identity(connection: Connection) -> Identity | None:
 
 def make_identity(root: RootKey) -> Identity:
     """Make a storage's identity and its first KEK. It counts once it is stored."""
-    store_id = secrets.token_hex(16)
+    store_id = _SEALED_FROM_BIRTH + secrets.token_hex(16)
     return Identity(store_id, root.id, root.wrap(os.urandom(_KEK_BYTES), kek_context(store_id)))
+
+
+def is_sealed_from_birth(store_id: str) -> bool:
+    """Tell whether a storage is so young that none of its rows was ever without a seal, where rows have seals.
+
+    The id says it because everything in the storage is sealed for that id: nobody can give the storage another one.
+    """
+    return store_id.startswith(_SEALED_FROM_BIRTH)
 
 
 def store_identity(connection: Connection, identity: Identity) -> Identity:

@@ -12,6 +12,7 @@ KEK, too, and would have all that is sealed later.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -80,11 +81,12 @@ def describe_keeping(storage: Storage) -> Keeping | None:
 
 def count_sealed(storage: Storage, columns: Sequence[SealedColumn]) -> dict[str, int]:
     """Return how many values each table holds sealed; one that holds none is left out."""
+    counts: Counter[str] = Counter()
     with storage.reading() as connection:
-        counts = {
-            column.table.name: connection.scalar(select(func.count()).select_from(column.query.subquery())) or 0
-            for column in columns
-        }
+        for column in columns:
+            counts[column.table.name] += (
+                connection.scalar(select(func.count()).select_from(column.query.subquery())) or 0
+            )
     return {table: count for table, count in counts.items() if count}
 
 

@@ -14,6 +14,7 @@ from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import ALIAS_PREFIX, alias_arn
 from hyok.kms.pages import Page, page_of
 from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.row_seals import RowSeals
 from hyok.kms.turns import Turns
 from hyok.kms.values import Alias, KmsKey
 
@@ -27,21 +28,27 @@ class Aliases:
         self,
         index: KeyIndex,
         *,
+        seals: RowSeals,
         turns: Turns,
         clock: Clock,
         per_key: int = ResourceQuotas().aliases_per_key,
     ) -> None:
         """`per_key` is how many a key may have; 0 for any number."""
         self._index = index
+        self._seals = seals
         self._turns = turns
         self._clock = clock
         self._per_key = per_key
 
     def find(self, call: Call, name: str) -> Alias:
-        """Return an alias of the caller's by its name. AwsError NotFoundException."""
+        """Return an alias of the caller's by its name. AwsError NotFoundException.
+
+        IntegrityError, an internal error to the caller, for one whose row somebody else has edited.
+        """
         arn = alias_arn(call.account, call.region, name)
         alias = self._index.alias(arn)
         if alias is None:
+            self._index.require_unaltered(arn)
             raise errors.alias_not_found(arn)
         return alias
 
@@ -81,7 +88,7 @@ class Aliases:
         self._require_room(key)
         now = round(self._clock.now(), 3)
         alias = Alias(call.account, call.region, name, arn, key.key_id, created_at=now, updated_at=now)
-        await self._turns.store(partial(repository.insert_alias, alias=alias))
+        await self._turns.store(partial(repository.insert_alias, seals=self._seals, alias=alias))
         self._index.put_alias(alias)
 
     async def _move(self, call: Call, name: str, key: KmsKey) -> None:
@@ -89,7 +96,7 @@ class Aliases:
         if was.key_id != key.key_id:
             self._require_room(key)
         alias = was._replace(key_id=key.key_id, updated_at=round(self._clock.now(), 3))
-        await self._turns.store(partial(repository.update_alias, alias=alias, was=was))
+        await self._turns.store(partial(repository.update_alias, seals=self._seals, alias=alias, was=was))
         self._index.put_alias(alias)
 
     async def _delete(self, call: Call, name: str) -> None:

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, select
 
 from hyok.kms.grant_values import Grant, GrantConstraints, GrantPrincipal
+from hyok.kms.row_seals import RowSeals
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.schema import grants, keys
 
 _ALL: Final = select(grants, keys.c.arn.label("key_arn")).join(keys, keys.c.key_id == grants.c.key_id)
 
 
-def load_grants(connection: Connection) -> tuple[Grant, ...]:
-    """Read all grants, once, at start. Sorted by id, because sorted lists are made of them."""
-    rows = connection.execute(_ALL.order_by(grants.c.grant_id))
-    return tuple(_grant_of(row) for row in rows.mappings())
+def load_grants(connection: Connection, seals: RowSeals) -> tuple[Grant, ...]:
+    """Read all grants that are as hyok wrote them, once, at start. Sorted by id, as lists made of them are."""
+    return _read(connection, seals, _ALL.order_by(grants.c.grant_id))
 
 
-def read_grants(connection: Connection, grant_ids: Collection[str]) -> tuple[Grant, ...]:
-    """Read some grants; those that are not there are left out."""
-    rows = connection.execute(_ALL.where(grants.c.grant_id.in_(grant_ids)))
-    return tuple(_grant_of(row) for row in rows.mappings())
+def read_grants(connection: Connection, seals: RowSeals, grant_ids: Collection[str]) -> tuple[Grant, ...]:
+    """Read some grants; those that are not there, or not as hyok wrote them, are left out."""
+    return _read(connection, seals, _ALL.where(grants.c.grant_id.in_(grant_ids)))
 
 
-def insert_grant(connection: Connection, grant: Grant) -> None:
+def insert_grant(connection: Connection, seals: RowSeals, grant: Grant) -> None:
     """Write a new grant. StorageError if its key is gone."""
-    connection.execute(insert(grants), _row_of(grant))
+    connection.execute(insert(grants), seals.sealed(grants, _row_of(grant)))
     _record(connection, grant, at=grant.created_at)
 
 
@@ -36,6 +35,11 @@ def delete_grant(connection: Connection, grant: Grant, *, at: float) -> None:
     """Delete a grant; that another process has done so already does no harm."""
     connection.execute(delete(grants).where(grants.c.grant_id == grant.grant_id))
     _record(connection, grant, at=at)
+
+
+def _read(connection: Connection, seals: RowSeals, query: Select[Any]) -> tuple[Grant, ...]:
+    intact, _ = seals.told_apart(grants, connection.execute(query).mappings())
+    return tuple(map(_grant_of, intact))
 
 
 def _record(connection: Connection, grant: Grant, *, at: float) -> None:

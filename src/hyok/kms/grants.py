@@ -18,6 +18,7 @@ from hyok.kms.grant_values import Grant
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.pages import Page, page_of
 from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.row_seals import RowSeals
 from hyok.kms.turns import Turns
 from hyok.kms.values import KmsKey
 
@@ -33,6 +34,7 @@ class Grants:
         keys: KeyIndex,
         tokens: GrantTokens,
         *,
+        seals: RowSeals,
         turns: Turns,
         clock: Clock,
         per_key: int = ResourceQuotas().grants_per_key,
@@ -41,6 +43,7 @@ class Grants:
         self._index = index
         self._keys = keys
         self._tokens = tokens
+        self._seals = seals
         self._turns = turns
         self._per_key = per_key
         self._clock = clock
@@ -103,7 +106,7 @@ class Grants:
             return repeated
         self._require_room(wanted)
         grant = replace(wanted, grant_id=secrets.token_hex(32), created_at=round(self._clock.now(), 3))
-        await self._turns.store(partial(grant_repository.insert_grant, grant=grant))
+        await self._turns.store(partial(grant_repository.insert_grant, seals=self._seals, grant=grant))
         self._index.put(grant)
         return grant
 

@@ -6,6 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 
+from hyok.custody.errors import IntegrityError
 from hyok.kms.values import Alias, ExternalKeyReference, KeyState, KmsKey
 
 _Place = tuple[str, str]
@@ -25,6 +26,7 @@ class KeyIndex:
         self._alias_names: dict[_Place, list[str]] = {}
         self._agenda: list[tuple[float, str]] = []
         """Dates and key ids, as a heap. An entry counts only while its key still has that date."""
+        self._altered: set[str] = set()
 
     def key(self, key_id: str) -> KmsKey | None:
         """Find a key by its key id."""
@@ -41,6 +43,16 @@ class KeyIndex:
     def alias(self, arn: str) -> Alias | None:
         """Find an alias by its ARN."""
         return self._aliases.get(arn)
+
+    def note_altered(self, names: Iterable[str]) -> None:
+        """Remember the key ids, key ARNs and alias ARNs of rows that are not as hyok wrote them."""
+        self._altered.update(names)
+
+    def require_unaltered(self, name: str) -> None:
+        """Return if what is not found under a name is not there; IntegrityError if its row was left out as altered."""
+        alias = self._aliases.get(name)
+        if name in self._altered or (alias is not None and alias.key_id in self._altered):
+            raise IntegrityError(f"the stored row of {name} is not as hyok wrote it, so that nobody may use it")
 
     def all_keys(self) -> Iterable[KmsKey]:
         """Return every key, in no order. A view: read it before the next wait."""
@@ -79,6 +91,7 @@ class KeyIndex:
         if key.external_key is not None:
             self._keys_by_external_key[key.external_key] = key
         self._enter(key)
+        self._altered -= {key.key_id, key.arn}
 
     def drop_key(self, key: KmsKey) -> None:
         """Forget a key and its aliases."""
@@ -99,6 +112,7 @@ class KeyIndex:
             self._alias_arns_of_key[earlier.key_id].discard(alias.arn)
         self._aliases[alias.arn] = alias
         self._alias_arns_of_key.setdefault(alias.key_id, set()).add(alias.arn)
+        self._altered.discard(alias.arn)
 
     def drop_alias(self, alias: Alias) -> None:
         """Forget an alias."""

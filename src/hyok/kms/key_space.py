@@ -35,6 +35,7 @@ from hyok.kms.operations.rotation import RotationOperations
 from hyok.kms.operations.tags import TagOperations
 from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.repository import load_keys
+from hyok.kms.row_seals import RowSeals, seal_rows_of_older_storage
 from hyok.kms.stored_keys import StoredKeySpace
 from hyok.kms.turns import Turns
 from hyok.kms.values import KmsKey
@@ -61,9 +62,11 @@ class KeySpace(NamedTuple):
 
 def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQuotas | None = None) -> KeySpace:
     """Load all keys, aliases and grants. Blocking, for the start. StorageError if the storage fails."""
+    seal_rows_of_older_storage(storage, safe)
+    seals = RowSeals(safe)
     with storage.reading() as connection:
-        stored = load_keys(connection)
-        stored_grants = load_grants(connection)
+        stored = load_keys(connection, seals)
+        stored_grants = load_grants(connection, seals)
         position = current_position(connection)
     quotas = quotas or ResourceQuotas()
     index = KeyIndex()
@@ -71,29 +74,32 @@ def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQ
         index.put_key(key)
     for alias in stored.aliases:
         index.put_alias(alias)
+    index.note_altered(stored.altered)
     grant_index = GrantIndex()
     for grant in stored_grants:
         grant_index.put(grant)
     backing_keys = BackingKeys(safe, stored.backing_keys)
     tokens = GrantTokens(safe)
     turns = Turns(storage, position=position)
-    turns.tell(StoredKeySpace(storage, index=index, backing_keys=backing_keys, grants=grant_index).apply)
+    turns.tell(StoredKeySpace(storage, seals, index=index, backing_keys=backing_keys, grants=grant_index).apply)
     return KeySpace(
         Keys(
             index,
             backing_keys,
             grant_index,
             storage=storage,
+            seals=seals,
             turns=turns,
             clock=clock,
             per_account=quotas.keys,
         ),
-        Aliases(index, turns=turns, clock=clock, per_key=quotas.aliases_per_key),
+        Aliases(index, seals=seals, turns=turns, clock=clock, per_key=quotas.aliases_per_key),
         backing_keys,
         Grants(
             grant_index,
             index,
             tokens,
+            seals=seals,
             turns=turns,
             clock=clock,
             per_key=quotas.grants_per_key,

@@ -17,6 +17,7 @@ from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import ALIAS_PREFIX, alias_arn, refuse_name
 from hyok.kms.pages import Page, page_of
 from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.row_seals import RowSeals
 from hyok.kms.turns import Turns
 from hyok.kms.values import ExternalKeyReference, KeyState, KmsKey, RotationType
 from hyok.storage.engine import Storage
@@ -64,6 +65,7 @@ class Keys:
         grants: GrantIndex,
         *,
         storage: Storage,
+        seals: RowSeals,
         turns: Turns,
         clock: Clock,
         per_account: int = ResourceQuotas().keys,
@@ -73,14 +75,20 @@ class Keys:
         self._backing_keys = backing_keys
         self._grants = grants
         self._storage = storage
+        self._seals = seals
         self._turns = turns
         self._clock = clock
         self._per_account = per_account
 
     def find(self, call: Call, name: str) -> KmsKey:
-        """Return a key by key id, key ARN, alias name or alias ARN. AwsError NotFoundException in AWS's words."""
+        """Return a key by key id, key ARN, alias name or alias ARN. AwsError NotFoundException in AWS's words.
+
+        Here and below IntegrityError, an internal error to the caller, for one whose row somebody else has edited.
+        """
         key = self._index.key_by_arn(name) or self._index.key(name) or self._find_by_alias(call, name)
         if key is None or not _is_within_reach(key, call, name):
+            self._index.require_unaltered(name)
+            self._index.require_unaltered(_alias_arn(call, name))
             raise refuse_name(call, name, allow_alias=True)
         return key
 
@@ -88,12 +96,15 @@ class Keys:
         """Return a key by key id or key ARN, the only names that management takes. AwsError NotFoundException."""
         key = self._index.key_by_arn(name) or self._index.key(name)
         if key is None or not _is_within_reach(key, call, name):
+            self._index.require_unaltered(name)
             raise refuse_name(call, name, allow_alias=False)
         return key
 
     def find_named_in_blob(self, call: Call, *, account: str, key_id: str) -> KmsKey | None:
         """Return the key a ciphertext blob names, or None if there is none such in the caller's Region."""
         key = self._index.key(key_id)
+        if key is None:
+            self._index.require_unaltered(key_id)
         return key if key is not None and key.account == account and key.region == call.region else None
 
     def page(self, call: Call, *, limit: int, marker: str | None) -> tuple[Sequence[KmsKey], Page]:
@@ -144,8 +155,7 @@ class Keys:
         return [key for key in due if await self._turns.take(partial(self._rotate_if_due, key, now))]
 
     def _find_by_alias(self, call: Call, name: str) -> KmsKey | None:
-        arn = alias_arn(call.account, call.region, name) if name.startswith(ALIAS_PREFIX) else name
-        alias = self._index.alias(arn)
+        alias = self._index.alias(_alias_arn(call, name))
         return None if alias is None else self._index.key(alias.key_id)
 
     async def _create(self, key: KmsKey) -> None:
@@ -157,7 +167,7 @@ class Keys:
         if key.external_key is not None:
             self.require_untied(key.external_key)
         backing_key = self._backing_keys.create(key, at=round(self._clock.now(), 3))
-        await self._turns.store(partial(repository.insert_key, key=key, backing_key=backing_key))
+        await self._turns.store(partial(repository.insert_key, seals=self._seals, key=key, backing_key=backing_key))
         self._backing_keys.add(backing_key)
         self._index.put_key(key)
 
@@ -165,7 +175,8 @@ class Keys:
         was = self._as_it_is(key)
         changed = change(was)
         if changed != was:
-            await self._turns.store(partial(repository.update_key, key=changed, was=was, at=self._clock.now()))
+            write = partial(repository.update_key, seals=self._seals, key=changed, was=was, at=self._clock.now())
+            await self._turns.store(write)
             self._index.put_key(changed)
         return changed
 
@@ -176,7 +187,14 @@ class Keys:
         rotated = replace(change(was), backing_key=was.backing_key + 1)
         backing_key = self._backing_keys.create(rotated, at=round(at, 3), rotation_type=rotation_type)
         await self._turns.store(
-            partial(repository.rotate_key, key=rotated, backing_key=backing_key, was=was, at=self._clock.now())
+            partial(
+                repository.rotate_key,
+                seals=self._seals,
+                key=rotated,
+                backing_key=backing_key,
+                was=was,
+                at=self._clock.now(),
+            )
         )
         self._backing_keys.add(backing_key)
         self._index.put_key(rotated)
@@ -203,6 +221,10 @@ class Keys:
         if present is None:
             raise errors.key_not_found(key.arn)
         return present
+
+
+def _alias_arn(call: Call, name: str) -> str:
+    return alias_arn(call.account, call.region, name) if name.startswith(ALIAS_PREFIX) else name
 
 
 def _is_within_reach(key: KmsKey, call: Call, name: str) -> bool:

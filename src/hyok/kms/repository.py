@@ -6,14 +6,28 @@ the loop goes through `Storage.run`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final, NamedTuple
+import logging
+from collections.abc import Collection, Sequence
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, RowMapping, and_, delete, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    RowMapping,
+    Select,
+    and_,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from hyok.errors import HyokError
-from hyok.kms.backing_keys import SealedBackingKey
+from hyok.kms.backing_keys import FIRST_NUMBER, SealedBackingKey
 from hyok.kms.key_names import alias_arn
+from hyok.kms.row_seals import RowSeals
 from hyok.kms.values import (
     Alias,
     AutomaticRotation,
@@ -27,62 +41,75 @@ from hyok.kms.values import (
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.schema import aliases, backing_keys, grants, keys
 
+_log: Final = logging.getLogger(__name__)
+
 
 class StaleMemoryError(HyokError):
     """A row is not as this process has it in memory, and the change log does not tell why."""
 
 
 class StoredKeys(NamedTuple):
-    """All that the storage knows about keys."""
+    """What the storage knows about keys."""
 
     keys: tuple[KmsKey, ...]
     backing_keys: tuple[SealedBackingKey, ...]
     aliases: tuple[Alias, ...]
+    altered: frozenset[str]
+    """The key ids, key ARNs and alias ARNs of rows that are not as hyok wrote them; such a row is in no other field."""
 
 
-def load_keys(connection: Connection) -> StoredKeys:
+def load_keys(connection: Connection, seals: RowSeals) -> StoredKeys:
     """Read everything, once, at start. Sorted, because sorted lists are made of it."""
-    return StoredKeys(
-        tuple(_key_of(row) for row in connection.execute(select(keys).order_by(keys.c.key_id)).mappings()),
-        tuple(_backing_key_of(row) for row in connection.execute(select(backing_keys)).mappings()),
-        tuple(_alias_of(row) for row in connection.execute(select(aliases).order_by(aliases.c.name)).mappings()),
+    return _read(
+        connection,
+        seals,
+        select(keys).order_by(keys.c.key_id),
+        select(backing_keys),
+        select(aliases).order_by(aliases.c.name),
     )
 
 
 def read_keys(
-    connection: Connection, key_ids: Collection[str]
-) -> tuple[tuple[KmsKey, ...], tuple[SealedBackingKey, ...]]:
-    """Read some keys with all their backing keys; those that are not there are left out."""
-    found = connection.execute(select(keys).where(keys.c.key_id.in_(key_ids))).mappings()
-    material = connection.execute(select(backing_keys).where(backing_keys.c.key_id.in_(key_ids))).mappings()
-    return tuple(_key_of(row) for row in found), tuple(_backing_key_of(row) for row in material)
+    connection: Connection,
+    seals: RowSeals,
+    *,
+    key_ids: Collection[str],
+    alias_places: Collection[tuple[str, str, str]],
+) -> StoredKeys:
+    """Read some keys with all their backing keys, and some aliases by account, Region and name.
 
-
-def read_aliases(connection: Connection, places: Collection[tuple[str, str, str]]) -> tuple[Alias, ...]:
-    """Read some aliases by account, Region and name; those that are not there are left out."""
+    Those that are not there are left out.
+    """
     columns = tuple_(aliases.c.account, aliases.c.region, aliases.c.name)
-    rows = connection.execute(select(aliases).where(columns.in_(list(places)))).mappings()
-    return tuple(_alias_of(row) for row in rows)
+    return _read(
+        connection,
+        seals,
+        select(keys).where(keys.c.key_id.in_(key_ids)),
+        select(backing_keys).where(backing_keys.c.key_id.in_(key_ids)),
+        select(aliases).where(columns.in_(list(alias_places))),
+    )
 
 
-def insert_key(connection: Connection, key: KmsKey, backing_key: SealedBackingKey) -> None:
+def insert_key(connection: Connection, seals: RowSeals, key: KmsKey, backing_key: SealedBackingKey) -> None:
     """Write a new key together with its first backing key. StorageError if its external key is already tied."""
-    connection.execute(insert(keys), _row_of_key(key))
-    connection.execute(insert(backing_keys), _row_of_backing_key(backing_key))
+    connection.execute(insert(keys), seals.sealed(keys, _row_of_key(key)))
+    connection.execute(insert(backing_keys), seals.sealed(backing_keys, _row_of_backing_key(backing_key)))
     record_change(connection, ChangeKind.KEY, key.key_id, at=backing_key.created_at)
 
 
-def update_key(connection: Connection, key: KmsKey, *, was: KmsKey, at: float) -> None:
+def update_key(connection: Connection, seals: RowSeals, key: KmsKey, *, was: KmsKey, at: float) -> None:
     """Write a key's new state in the place of the one it had. StaleMemoryError if it has another by now."""
-    changed = connection.execute(update(keys).where(_is_as_known(was)), _row_of_key(key))
+    changed = connection.execute(update(keys).where(_is_as_known(was)), seals.sealed(keys, _row_of_key(key)))
     _require_one(changed, key.arn)
     record_change(connection, ChangeKind.KEY, key.key_id, at=at)
 
 
-def rotate_key(connection: Connection, key: KmsKey, backing_key: SealedBackingKey, *, was: KmsKey, at: float) -> None:
+def rotate_key(
+    connection: Connection, seals: RowSeals, key: KmsKey, backing_key: SealedBackingKey, *, was: KmsKey, at: float
+) -> None:
     """Write a key's new backing key and that it is the current one. StaleMemoryError if its state is another by now."""
-    connection.execute(insert(backing_keys), _row_of_backing_key(backing_key))
-    update_key(connection, key, was=was, at=at)
+    connection.execute(insert(backing_keys), seals.sealed(backing_keys, _row_of_backing_key(backing_key)))
+    update_key(connection, seals, key, was=was, at=at)
 
 
 def delete_key(connection: Connection, key: KmsKey, *, at: float) -> None:
@@ -98,15 +125,16 @@ def delete_key(connection: Connection, key: KmsKey, *, at: float) -> None:
     record_change(connection, ChangeKind.KEY, key.key_id, at=at)
 
 
-def insert_alias(connection: Connection, alias: Alias) -> None:
+def insert_alias(connection: Connection, seals: RowSeals, alias: Alias) -> None:
     """Write a new alias. StorageError if the name is taken or the key is gone."""
-    connection.execute(insert(aliases), _row_of_alias(alias))
+    connection.execute(insert(aliases), seals.sealed(aliases, _row_of_alias(alias)))
     _record_alias(connection, alias, at=alias.created_at)
 
 
-def update_alias(connection: Connection, alias: Alias, *, was: Alias) -> None:
+def update_alias(connection: Connection, seals: RowSeals, alias: Alias, *, was: Alias) -> None:
     """Point an alias at another key. StaleMemoryError if it does not point at the one it did."""
-    _require_one(connection.execute(update(aliases).where(_points_as_known(was)), _row_of_alias(alias)), alias.arn)
+    row = seals.sealed(aliases, _row_of_alias(alias))
+    _require_one(connection.execute(update(aliases).where(_points_as_known(was)), row), alias.arn)
     _record_alias(connection, alias, at=alias.updated_at)
 
 
@@ -118,6 +146,46 @@ def delete_alias(connection: Connection, alias: Alias, *, at: float) -> None:
 
 _NOTHING: Final = bytes(61)
 """As long as 32 bytes of sealed material, so that it takes the same place in the file."""
+
+
+def _read(
+    connection: Connection,
+    seals: RowSeals,
+    of_keys: Select[Any],
+    of_backing_keys: Select[Any],
+    of_aliases: Select[Any],
+) -> StoredKeys:
+    key_rows, altered_keys = seals.told_apart(keys, connection.execute(of_keys).mappings())
+    backing_rows, _ = seals.told_apart(backing_keys, connection.execute(of_backing_keys).mappings())
+    alias_rows, altered_aliases = seals.told_apart(aliases, connection.execute(of_aliases).mappings())
+    found = tuple(map(_key_of, key_rows))
+    material = tuple(map(_backing_key_of, backing_rows))
+    return StoredKeys(
+        found,
+        material + _without_material(found, material),
+        tuple(map(_alias_of, alias_rows)),
+        frozenset(
+            [row[name] for row in altered_keys for name in ("key_id", "arn")]
+            + [alias_arn(row["account"], row["region"], row["name"]) for row in altered_aliases]
+        ),
+    )
+
+
+def _without_material(found: Sequence[KmsKey], material: Sequence[SealedBackingKey]) -> tuple[SealedBackingKey, ...]:
+    """Return the backing keys that must be there and are not, as such that do not open: no ciphertext is called wrong.
+
+    One whose row was altered is reported by now, and one whose row is gone here.
+    """
+    there = {(backing_key.key_id, backing_key.number) for backing_key in material}
+    missing = [
+        SealedBackingKey(key.key_id, number, b"", key.created_at, None)
+        for key in found
+        for number in range(FIRST_NUMBER, key.backing_key + 1)
+        if (key.key_id, number) not in there
+    ]
+    for key_id, number, *_ in missing:
+        _log.error("the KMS key %s has no backing key %d that can be trusted; restore it from a backup", key_id, number)
+    return tuple(missing)
 
 
 def _is_as_known(key: KmsKey) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from hyok.custody.rewrapping import SealedColumn
 from hyok.kms.backing_keys import place_of_backing_key
 from hyok.kms.principal_repository import place_of_secret
+from hyok.kms.row_seals import sealed_row_columns
 from hyok.kms.store_repository import place_of_credential
 from hyok.storage.schema import backing_keys, custom_key_stores, keys, principals
 
@@ -34,4 +35,5 @@ SEALED_COLUMNS: Final[Sequence[SealedColumn]] = (
         lambda row: place_of_credential(row.id, row.access_key_id),
     ),
     SealedColumn(principals, "sealed_secret", select(principals), lambda row: place_of_secret(row._mapping)),
+    *sealed_row_columns(),
 )

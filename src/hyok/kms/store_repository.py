@@ -11,6 +11,7 @@ from hyok.clock import Clock
 from hyok.custody.safe import Safe
 from hyok.kms.connection_state import ConnectionErrorCode, ConnectionState
 from hyok.kms.custom_key_stores import Connectivity, CustomKeyStore, ProxyCredential, VpcEndpointService
+from hyok.kms.row_seals import RowSeals
 from hyok.kms.turns import Turns
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
@@ -28,10 +29,11 @@ class CustomKeyStoreRepository:
         self._storage = storage
         self._run = storage.run if turns is None else turns.store
         self._safe = safe
+        self._seals = RowSeals(safe)
         self._clock = clock
 
     async def load(self) -> tuple[CustomKeyStore, ...]:
-        """Return all stores. CustodyError if a secret does not open."""
+        """Return all stores. IntegrityError if a row is not as hyok wrote it."""
 
         def read(connection: Connection) -> tuple[CustomKeyStore, ...]:
             return tuple(self._store_of(row) for row in connection.execute(select(custom_key_stores)).mappings())
@@ -39,7 +41,7 @@ class CustomKeyStoreRepository:
         return await self._storage.read(read)
 
     async def read(self, store_ids: Collection[str]) -> dict[str, CustomKeyStore]:
-        """Return some stores by their ids; those that are not there are left out. CustodyError as for `load`."""
+        """Return some stores by their ids; those that are not there are left out. IntegrityError as for `load`."""
         query = select(custom_key_stores).where(custom_key_stores.c.id.in_(store_ids))
 
         def read(connection: Connection) -> dict[str, CustomKeyStore]:
@@ -83,7 +85,7 @@ class CustomKeyStoreRepository:
         service = store.vpc_endpoint_service
         # The secret is bound to its store and to its other half: put into another row it does not open.
         access_key_id, secret = store.credential
-        return {
+        row = {
             "id": store.id,
             "account": store.account,
             "region": store.region,
@@ -101,8 +103,10 @@ class CustomKeyStoreRepository:
             "connection_error_code": store.connection_error.value if store.connection_error else None,
             "created_at": store.created_at,
         }
+        return self._seals.sealed(custom_key_stores, row)
 
     def _store_of(self, row: RowMapping) -> CustomKeyStore:
+        self._seals.check(custom_key_stores, row)
         name, owner, error = row["vpc_service_name"], row["vpc_service_owner"], row["connection_error_code"]
         access_key_id = row["access_key_id"]
         secret = self._safe.open(row["sealed_secret"], *place_of_credential(row["id"], access_key_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -13,7 +14,8 @@ from hyok.kms.grant_repository import read_grants
 from hyok.kms.grant_values import Grant
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import alias_arn
-from hyok.kms.repository import StoredKeys, read_aliases, read_keys
+from hyok.kms.repository import StoredKeys, read_keys
+from hyok.kms.row_seals import RowSeals
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
 
@@ -30,8 +32,11 @@ class _Named(NamedTuple):
 class StoredKeySpace:
     """Takes changes of keys, aliases and grants into memory; what is there already is left as it is."""
 
-    def __init__(self, storage: Storage, *, index: KeyIndex, backing_keys: BackingKeys, grants: GrantIndex) -> None:
+    def __init__(
+        self, storage: Storage, seals: RowSeals, *, index: KeyIndex, backing_keys: BackingKeys, grants: GrantIndex
+    ) -> None:
         self._storage = storage
+        self._seals = seals
         self._index = index
         self._backing_keys = backing_keys
         self._grants = grants
@@ -40,7 +45,7 @@ class StoredKeySpace:
         """Read again what changed. StorageError if that is not possible."""
         named = _named_in(changes)
         if any(named):
-            self._take_in(named, *await self._storage.read(lambda connection: _read(connection, named)))
+            self._take_in(named, *await self._storage.read(partial(_read, seals=self._seals, named=named)))
 
     def _take_in(self, named: _Named, stored: StoredKeys, grants: Sequence[Grant]) -> None:
         # What is gone goes first: its external key or its name may be another's by now.
@@ -51,6 +56,7 @@ class StoredKeySpace:
             self._index.put_key(key)
         for alias in stored.aliases:
             self._index.put_alias(alias)
+        self._index.note_altered(stored.altered)
         for grant in grants:
             if self._grants.grant(grant.grant_id) is None:
                 self._grants.put(grant)
@@ -81,8 +87,6 @@ def _named_in(changes: Sequence[Change]) -> _Named:
     )
 
 
-def _read(connection: Connection, named: _Named) -> tuple[StoredKeys, Sequence[Grant]]:
-    keys, backing_keys = read_keys(connection, named.keys)
-    return StoredKeys(keys, backing_keys, read_aliases(connection, named.aliases)), read_grants(
-        connection, named.grants
-    )
+def _read(connection: Connection, seals: RowSeals, named: _Named) -> tuple[StoredKeys, Sequence[Grant]]:
+    stored = read_keys(connection, seals, key_ids=named.keys, alias_places=named.aliases)
+    return stored, read_grants(connection, seals, named.grants)

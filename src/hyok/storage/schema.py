@@ -44,7 +44,7 @@ class Side(Enum):
                 return kms
 
 
-HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0010", Side.KMS: "kms_0003"}
+HEADS: Final[Mapping[Side, str]] = {Side.HOLDER: "holder_0010", Side.KMS: "kms_0004"}
 """The newest migration of each side, so that a database that has it needs no look at the migrations."""
 
 _COUNT: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -247,7 +247,7 @@ embedded_key_versions: Final = Table(
     Column("encryptions_leased", BigInteger, nullable=False, server_default="0"),
 )
 
-# The KMS service's side
+# The KMS service's side. `sealed_row` is a seal over the rest of its row, null only in storages from before it.
 
 custom_key_stores: Final = Table(
     "custom_key_stores",
@@ -268,6 +268,7 @@ custom_key_stores: Final = Table(
     Column("connection_state", Text, nullable=False),
     Column("connection_error_code", Text),
     Column("created_at", Double, nullable=False),
+    Column("sealed_row", LargeBinary),
     UniqueConstraint("account", "region", "name"),
 )
 
@@ -290,6 +291,7 @@ keys: Final = Table(
     Column("current_backing_number", Integer, nullable=False),
     Column("rotation_period_days", Integer),
     Column("next_rotation_at", Double),
+    Column("sealed_row", LargeBinary),
     UniqueConstraint("custom_key_store_id", "xks_key_id"),
 )
 
@@ -301,6 +303,7 @@ backing_keys: Final = Table(
     Column("sealed_material", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("rotation_type", Text),
+    Column("sealed_row", LargeBinary),
 )
 
 aliases: Final = Table(
@@ -312,6 +315,7 @@ aliases: Final = Table(
     Column("target_key_id", Text, ForeignKey("keys.key_id"), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Column("sealed_row", LargeBinary),
     Index(None, "target_key_id"),
 )
 
@@ -329,6 +333,7 @@ grants: Final = Table(
     Column("operations", JSON(none_as_null=True), nullable=False),
     Column("constraints", JSON(none_as_null=True), nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("sealed_row", LargeBinary),
 )
 
 principals: Final = Table(

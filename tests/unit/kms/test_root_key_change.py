@@ -33,21 +33,26 @@ def test_what_the_kms_keeps_is_sealed_anew_and_still_decrypts(tmp_path: Path) ->
             tags={"team": "a"},
         )
         blobs = {arn: kms.call("Encrypt", {"KeyId": arn, "Plaintext": "aGVsbG8="}) for arn in (ordinary, external)}
-        assert count_sealed(kms.storage, COLUMNS) == {"backing_keys": 3, "custom_key_stores": 1, "principals": 1}
+        assert count_sealed(kms.storage, COLUMNS) == {
+            "backing_keys": 6,
+            "custom_key_stores": 2,
+            "keys": 2,
+            "principals": 1,
+        }
 
     storage = open_storage(f"sqlite:///{tmp_path / 'kms.db'}", Side.KMS)
     key = begin(storage, SystemClock(), root=ROOT, successor=SUCCESSOR)
     safe = Safe(key.store_id, key.keks)
-    assert reseal(storage, safe, COLUMNS) == Resealing(looked_at=5, resealed=5, unreadable=())
+    assert reseal(storage, safe, COLUMNS) == Resealing(looked_at=11, resealed=11, unreadable=())
 
     with running_kms(tmp_path) as kms:  # under the former root, which opens it all the same
         for arn, blob in blobs.items():
             decrypted = kms.call("Decrypt", {"CiphertextBlob": base64_of(blob["CiphertextBlob"])})
             assert (decrypted["KeyId"], decrypted["Plaintext"]) == (arn, b"hello")
         kms.create_key()
-    assert reseal(storage, safe, COLUMNS) == Resealing(looked_at=6, resealed=0, unreadable=())
+    assert reseal(storage, safe, COLUMNS) == Resealing(looked_at=14, resealed=0, unreadable=())
     finish(storage, SystemClock(), root=SUCCESSOR)
-    assert reseal(storage, open_safe(storage, SUCCESSOR), COLUMNS) == Resealing(6, 0, ())
+    assert reseal(storage, open_safe(storage, SUCCESSOR), COLUMNS) == Resealing(14, 0, ())
     storage.close()
 
 
