@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import hyok.assembly.proxy
-from hyok.assembly.proxy import Inheritance, check_proxy_tls, proxy_addresses, run_proxy_worker
+from hyok.assembly.proxy_endpoints import check_proxy_tls, proxy_addresses
+from hyok.assembly.proxy_worker import Inheritance, run_proxy_worker
 from hyok.assembly.sides import unlock_side
 from hyok.config.configuration import load_configuration
 from hyok.storage.schema import Side

@@ -8,38 +8,36 @@ from typing import Final, NamedTuple
 
 from hyok.assembly.events import recorded_events
 from hyok.assembly.holder import in_turn
-from hyok.assembly.material import optional_key_pair, pem, socket_address, warn_of
+from hyok.assembly.kms_endpoints import kms_endpoints, kms_tls
+from hyok.assembly.kms_quotas import request_quotas, resource_quotas
+from hyok.assembly.material import socket_address, warn_of
 from hyok.assembly.running import background, loading, serve_until_stopped
 from hyok.assembly.sides import open_side
 from hyok.awsjson.service import load_service_model
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration
-from hyok.config.settings import KmsQuotaSettings, KmsSettings, VpcEndpointServiceSettings
+from hyok.config.settings import KmsSettings
 from hyok.custody.following import SuccessionFollower
 from hyok.custody.safe import Safe
-from hyok.errors import OperatorError
 from hyok.kms.call_attributes import GivenAttributes
 from hyok.kms.caller import AnyCredentials, CallerIdentification
 from hyok.kms.connection import ProxyConnections
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
-from hyok.kms.endpoints import ProxyEndpoints
 from hyok.kms.external_keys import ExternalKeys
 from hyok.kms.key_space import ExternalKeySide, KeySpace, open_key_space, operation_families
 from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
-from hyok.kms.quotas import MANAGEMENT_REQUESTS, RequestQuotas, RequestRates, ResourceQuotas
 from hyok.kms.schedule import KeySchedule
 from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.stored_principals import StoredPrincipals
 from hyok.kms.verified_callers import VerifiedCallers
-from hyok.kms.vpc_endpoint_services import EndpointService, EndpointServices, LoadBalancer, PrivateDnsState
 from hyok.storage.engine import Storage
 from hyok.storage.follower import ChangeFollower
 from hyok.storage.schema import Side
 from hyok.transport.limits import Limits
 from hyok.transport.serving import Endpoint, run
-from hyok.transport.tls import TlsSetup, client_context, server_context
+from hyok.transport.tls import TlsSetup
 
 STALE_AFTER_SECONDS: Final = 15.0
 """How long a KMS that cannot read its change log goes on to let in principals who may have been deleted meanwhile."""
@@ -61,62 +59,6 @@ def open_kms_storage(settings: KmsSettings) -> AbstractContextManager[tuple[Stor
     return open_side(settings.storage, settings.root_key, Side.KMS)
 
 
-def _identification(
-    settings: KmsSettings, principals: StoredPrincipals, follower: ChangeFollower, clock: Clock
-) -> CallerIdentification:
-    match settings.signatures:
-        case "verify":
-            return VerifiedCallers(principals.principals, clock=clock, is_stale=follower.is_stale)
-        case "any-credentials":
-            return AnyCredentials(account=settings.account, region=settings.region)
-
-
-def kms_endpoints(settings: KmsSettings) -> ProxyEndpoints:
-    """Tell where proxies are, whom to trust on the way and what to show them."""
-    authorities = None if settings.xks_authorities is None else pem(settings.xks_authorities)
-    tls = client_context(authorities, optional_key_pair(settings.client_certificate, settings.client_private_key))
-    return ProxyEndpoints(
-        warn_of(tls),
-        endpoint_map={host: socket_address(address) for host, address in settings.endpoint_map.items()},
-        services=EndpointServices(_endpoint_service(each, settings) for each in settings.vpc_endpoint_services),
-    )
-
-
-def _endpoint_service(service: VpcEndpointServiceSettings, settings: KmsSettings) -> EndpointService:
-    return EndpointService(
-        name=service.name,
-        owner=service.owner or settings.account,
-        allowed_principals=service.allowed_principals,
-        is_acceptance_required=service.acceptance_required,
-        load_balancer=LoadBalancer(service.load_balancer),
-        availability_zones=service.availability_zones,
-        private_dns_name=service.private_dns_name,
-        private_dns_state=PrivateDnsState(service.private_dns_state),
-        address=socket_address(service.address),
-    )
-
-
-def request_quotas(settings: KmsQuotaSettings) -> RequestQuotas | None:
-    """Count requests as the settings say; None if nothing is counted. OperatorError for an unknown operation."""
-    known = load_service_model().operations if settings.requests else ()
-    unknown = [name for name in settings.requests if name not in known]
-    if unknown:
-        raise OperatorError(
-            f"kms.quotas.requests.{unknown[0]} is no operation of AWS KMS; write it as its API does, for example "
-            "CreateKey = 5"
-        )
-    rates = RequestRates(
-        by_operation={**(MANAGEMENT_REQUESTS if settings.management_requests else {}), **settings.requests},
-        cryptographic=settings.cryptographic_requests,
-        by_store=settings.custom_key_store_requests,
-    )
-    return RequestQuotas(rates) if any((*rates.by_operation.values(), *rates[1:])) else None
-
-
-def _resource_quotas(settings: KmsQuotaSettings) -> ResourceQuotas:
-    return ResourceQuotas(settings.custom_key_stores, settings.keys, settings.aliases_per_key, settings.grants_per_key)
-
-
 @asynccontextmanager
 async def run_kms_service(
     settings: KmsSettings,
@@ -132,59 +74,93 @@ async def run_kms_service(
     clock = SystemClock()
     with open_kms_storage(settings) as (storage, safe):
         quotas = request_quotas(settings.quotas)
-        with loading():
-            space = open_key_space(storage, safe, clock, _resource_quotas(settings.quotas))
-        space.turns.tell(SuccessionFollower(storage, safe).apply)
-        principals = StoredPrincipals(storage, safe)
-        follower = ChangeFollower(
-            storage,
-            in_turn([space.turns.apply, principals.apply]),
-            position=space.turns.position,
-            stale_after_seconds=STALE_AFTER_SECONDS,
-        )
-        stores = CustomKeyStoreDirectory(per_account=settings.quotas.custom_key_stores)
-        connections = ProxyConnections(kms_endpoints(settings), clock)
-        lifecycle = StoreLifecycle(
-            directory=stores,
-            repository=CustomKeyStoreRepository(storage, safe, clock, space.turns),
-            connections=connections,
-            has_keys=lambda store_id: bool(space.keys.of_store(store_id)),
-            times=LifecycleTimes(settings.connection_delay_seconds, settings.health_check_seconds),
-            turns=space.turns,
-        )
+        state = _load_state(settings, storage, safe, clock)
+        stores = _open_stores(settings, storage, safe, clock, state.space)
         families = operation_families(
-            space,
-            stores=stores,
-            external_keys=wrap_external_keys(ExternalKeys(connections, quotas)),
+            state.space,
+            stores=stores.directory,
+            external_keys=wrap_external_keys(ExternalKeys(stores.connections, quotas)),
             clock=clock,
             schedule_clock=schedule_clock,
-        )
-        store_operations = CustomKeyStoreOperations(
-            directory=stores, lifecycle=lifecycle, connections=connections, clock=clock
         )
         async with recorded_events(settings.events, clock) as events:
             service = KmsService(
                 model=load_service_model(),
-                families=(*families, store_operations),
-                identification=_identification(settings, principals, follower, clock),
-                authorization=space.authorization,
+                families=(*families, stores.operations),
+                identification=_identification(settings, state, clock),
+                authorization=state.space.authorization,
                 events=events,
                 attributes=attributes,
                 quotas=quotas,
             )
-            schedule = KeySchedule(space.keys, schedule_clock, events)
-            await lifecycle.start()
-            try:
-                async with background(schedule.run(), follower.follow()):
-                    yield Kms(service, space, schedule, lifecycle)
-            finally:
-                await lifecycle.aclose()
+            schedule = KeySchedule(state.space.keys, schedule_clock, events)
+            async with _serving(stores.lifecycle), background(schedule.run(), state.follower.follow()):
+                yield Kms(service, state.space, schedule, stores.lifecycle)
 
 
-def kms_tls(settings: KmsSettings) -> TlsSetup | None:
-    """Make the TLS context the KMS service serves with; None if it is to speak plain HTTP."""
-    key_pair = optional_key_pair(settings.certificate, settings.private_key)
-    return None if key_pair is None else server_context(key_pair)
+class _State(NamedTuple):
+    """What the KMS service keeps in memory of its storage, and how it follows the changes there."""
+
+    space: KeySpace
+    principals: StoredPrincipals
+    follower: ChangeFollower
+
+
+def _load_state(settings: KmsSettings, storage: Storage, safe: Safe, clock: Clock) -> _State:
+    with loading():
+        space = open_key_space(storage, safe, clock, resource_quotas(settings.quotas))
+    space.turns.tell(SuccessionFollower(storage, safe).apply)
+    principals = StoredPrincipals(storage, safe)
+    follower = ChangeFollower(
+        storage,
+        in_turn([space.turns.apply, principals.apply]),
+        position=space.turns.position,
+        stale_after_seconds=STALE_AFTER_SECONDS,
+    )
+    return _State(space, principals, follower)
+
+
+class _Stores(NamedTuple):
+    """The custom key stores, the ways to their proxies, and what is done to them."""
+
+    directory: CustomKeyStoreDirectory
+    connections: ProxyConnections
+    lifecycle: StoreLifecycle
+    operations: CustomKeyStoreOperations
+
+
+def _open_stores(settings: KmsSettings, storage: Storage, safe: Safe, clock: Clock, space: KeySpace) -> _Stores:
+    directory = CustomKeyStoreDirectory(per_account=settings.quotas.custom_key_stores)
+    connections = ProxyConnections(kms_endpoints(settings), clock)
+    lifecycle = StoreLifecycle(
+        directory=directory,
+        repository=CustomKeyStoreRepository(storage, safe, clock, space.turns),
+        connections=connections,
+        has_keys=lambda store_id: bool(space.keys.of_store(store_id)),
+        times=LifecycleTimes(settings.connection_delay_seconds, settings.health_check_seconds),
+        turns=space.turns,
+    )
+    operations = CustomKeyStoreOperations(
+        directory=directory, lifecycle=lifecycle, connections=connections, clock=clock
+    )
+    return _Stores(directory, connections, lifecycle, operations)
+
+
+@asynccontextmanager
+async def _serving(lifecycle: StoreLifecycle) -> AsyncIterator[None]:
+    await lifecycle.start()
+    try:
+        yield
+    finally:
+        await lifecycle.aclose()
+
+
+def _identification(settings: KmsSettings, state: _State, clock: Clock) -> CallerIdentification:
+    match settings.signatures:
+        case "verify":
+            return VerifiedCallers(state.principals.principals, clock=clock, is_stale=state.follower.is_stale)
+        case "any-credentials":
+            return AnyCredentials(account=settings.account, region=settings.region)
 
 
 def serve_kms(configuration: Configuration) -> None:

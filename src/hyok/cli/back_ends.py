@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from hyok.assembly.key_managers import try_key_manager
-from hyok.assembly.kms import kms_endpoints, kms_tls
-from hyok.assembly.proxy import check_proxy_tls
+from hyok.assembly.kms_endpoints import kms_endpoints, kms_tls
+from hyok.assembly.proxy_endpoints import check_proxy_tls
 from hyok.assembly.sides import open_side
 from hyok.config.checking import Finding, Outcome
 from hyok.config.configuration import Configuration

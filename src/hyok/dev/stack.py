@@ -19,7 +19,8 @@ from hyok.administration.credentials import CredentialPair, reveal_credential
 from hyok.administration.keystores import KeyStore, show_key_store
 from hyok.assembly.holder import Holder, HolderState, load_holder_state, open_holder
 from hyok.assembly.kms import KMS_LIMITS, Kms, run_kms_service
-from hyok.assembly.proxy import check_proxy_tls, run_proxy_service
+from hyok.assembly.proxy import run_proxy_service
+from hyok.assembly.proxy_endpoints import check_proxy_tls
 from hyok.clock import NO_DEADLINE, AdjustableClock, SystemClock
 from hyok.config import values
 from hyok.config.configuration import Configuration, load_configuration

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Final
 
 from hyok.assembly.audit_sinks import shipping_trail
-from hyok.assembly.proxy import check_proxy_tls, proxy_addresses, proxy_tls_references
+from hyok.assembly.proxy_endpoints import check_proxy_tls, proxy_addresses, proxy_tls_references
 from hyok.assembly.sides import unlock_side
 from hyok.audit.sinks.shipping import Shipping
 from hyok.config.configuration import Configuration, load_configuration

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Final, NamedTuple
 
-from hyok.assembly.proxy import check_proxy_tls
+from hyok.assembly.proxy_endpoints import check_proxy_tls
 from hyok.config.configuration import Configuration
 from hyok.errors import HyokError, NotDoneError, OperatorError
 from hyok.metrics.collection import Collection

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from hyok.assembly.proxy import Inheritance, run_proxy_worker
+from hyok.assembly.proxy_worker import Inheritance, run_proxy_worker
 from hyok.config.configuration import parse_configuration
 from hyok.errors import HyokError
 from hyok.metrics.report import ProcessReport

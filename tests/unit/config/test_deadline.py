@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from hyok.assembly.proxy import proxy_endpoints
+from hyok.assembly.proxy_endpoints import proxy_endpoints
 from hyok.errors import OperatorError
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.pipeline import ProxyService

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hyok.assembly.proxy import proxy_limits
+from hyok.assembly.proxy_endpoints import proxy_limits
 from hyok.errors import OperatorError
 from hyok.transport.limits import Limits
 from tests.unit.config.files import HOLDER, load

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hyok.assembly.kms import kms_endpoints
+from hyok.assembly.kms_endpoints import kms_endpoints
 from hyok.config.configuration import Configuration, build_configuration
 from hyok.config.sources import parse_tables
 from hyok.kms.vpc_endpoint_services import EndpointServiceUnfit

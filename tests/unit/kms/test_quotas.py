@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hyok.assembly.kms import request_quotas
+from hyok.assembly.kms_quotas import request_quotas
 from hyok.awsjson.errors import AwsError
 from hyok.config.settings import KmsQuotaSettings
 from hyok.errors import OperatorError

@@ -10,7 +10,7 @@ from typing import Any
 
 import trustme
 
-from hyok.assembly.proxy import check_proxy_tls
+from hyok.assembly.proxy_endpoints import check_proxy_tls
 from hyok.config.configuration import Configuration, load_configuration
 from hyok.custody.safe import SafeKey
 from hyok.secret import Secret
