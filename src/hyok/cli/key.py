@@ -9,7 +9,9 @@ import click
 from hyok.cli.key_binding import bind, bind_option, unbind
 from hyok.cli.key_listing import KeyListing, describe_listing, list_key_listings, print_key
 from hyok.cli.key_material import cancel_deletion, delete, import_command
+from hyok.cli.key_states import disable, enable, rotate, show
 from hyok.cli.key_usages import usage_option, usages_of
+from hyok.cli.managed_keys import changing_keys
 from hyok.cli.options import (
     OutputFormat,
     changing_holder,
@@ -19,9 +21,8 @@ from hyok.cli.options import (
     key_manager_option,
     opened_holder,
     output_option,
-    yes_option,
 )
-from hyok.cli.output import confirm, print_document, print_table
+from hyok.cli.output import print_document, print_table
 
 if TYPE_CHECKING:
     from hyok.administration.external_keys import Place
@@ -65,19 +66,27 @@ def create(
     output: OutputFormat,
 ) -> None:
     """Create an AES-256 key."""
+    from hyok.administration.external_keys import add_external_key
     from hyok.administration.keys import create_key
     from hyok.administration.keystores import show_key_store
 
     if external_key_id is not None and keystore is None:
         raise click.UsageError("--as is how a key store calls the key; name the key store with --keystore")
-    with changing_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
+    with changing_keys(key_manager) as keys:
+        holder = keys.holder
         if keystore is not None:
             show_key_store(holder.storage, keystore)  # before a key is made that would then be in no key store
-        created = create_key(administrator, key_id, usages=usages_of(usage))
+        created = create_key(keys.administrator, key_id, usages=usages_of(usage))
         if keystore is not None:
-            _add(holder, keystore, external_key_id or key_id, key_manager=manager, manager_key_id=key_id)
-        print_key(describe_listing(holder, manager, created), output)
+            add_external_key(
+                holder.storage,
+                holder.clock,
+                key_store=keystore,
+                external_key_id=external_key_id or key_id,
+                key_manager=keys.manager,
+                manager_key_id=key_id,
+            )
+        keys.print(created, output)
 
 
 @key.command(epilog=example("hyok key add payroll --keystore main --as payroll-eu"))
@@ -102,20 +111,20 @@ def add(
     from hyok.administration.external_keys import add_external_key
     from hyok.administration.keys import show_key
 
-    with changing_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
-        managed = show_key(administrator, key_id)  # a typo would be a key that AWS KMS sees and nobody can use
+    with changing_keys(key_manager) as keys:
+        holder = keys.holder
+        managed = show_key(keys.administrator, key_id)  # a typo would be a key that AWS KMS sees and nobody can use
         add_external_key(
             holder.storage,
             holder.clock,
             key_store=keystore,
             external_key_id=external_key_id or key_id,
-            key_manager=manager,
+            key_manager=keys.manager,
             manager_key_id=key_id,
             copies=[_place_of_copy(holder, text) for text in copies],
             bind_first_use=bind_first_use,
         )
-        print_key(describe_listing(holder, manager, managed), output)
+        keys.print(managed, output)
 
 
 @key.command("add-copy", epilog=example("hyok key add-copy payroll-eu bao:payroll --keystore main"))
@@ -161,85 +170,8 @@ def list_command(keystore: str | None, key_manager: str | None, output: OutputFo
             )
 
 
-@key.command(epilog=example("hyok key show payroll"))
-@click.argument("key_id")
-@key_manager_option
-@configuration_option
-@output_option
-def show(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
-    """Show one key."""
-    from hyok.administration.keys import show_key
-
-    with opened_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
-        print_key(describe_listing(holder, manager, show_key(administrator, key_id)), output)
-
-
-@key.command(epilog=example("hyok key enable payroll"))
-@click.argument("key_id")
-@key_manager_option
-@configuration_option
-@output_option
-def enable(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
-    """Allow use of a key again."""
-    from hyok.administration.keys import enable_key
-
-    with changing_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
-        print_key(describe_listing(holder, manager, enable_key(administrator, key_id)), output)
-
-
-@key.command(epilog=example("hyok key disable payroll --yes"))
-@click.argument("key_id")
-@key_manager_option
-@yes_option
-@configuration_option
-@output_option
-def disable(key_id: str, key_manager: str | None, yes: bool, output: OutputFormat) -> None:
-    """Refuse all use of a key until it is enabled again."""
-    from hyok.administration.keys import disable_key, show_key
-
-    with changing_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
-        listing = describe_listing(holder, manager, show_key(administrator, key_id))
-        where = f" (offered as {', '.join(listing.external_ids)})" if listing.offered else ""
-        confirm(
-            f"Key {key_id}{where} will encrypt and decrypt nothing until it is enabled again: what AWS KMS protects "
-            "with it cannot be read meanwhile",
-            yes=yes,
-        )
-        print_key(describe_listing(holder, manager, disable_key(administrator, key_id)), output)
-
-
-@key.command(epilog=example("hyok key rotate payroll"))
-@click.argument("key_id")
-@key_manager_option
-@configuration_option
-@output_option
-def rotate(key_id: str, key_manager: str | None, output: OutputFormat) -> None:
-    """Add a version that encrypts from now on; older ones decrypt on."""
-    from hyok.administration.keys import rotate_key
-
-    with changing_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
-        print_key(describe_listing(holder, manager, rotate_key(administrator, key_id)), output)
-
-
-for command in (bind, unbind, import_command, delete, cancel_deletion):
+for command in (show, enable, disable, rotate, bind, unbind, import_command, delete, cancel_deletion):
     key.add_command(command)
-
-
-def _add(holder: Holder, keystore: str, external_key_id: str, *, key_manager: str, manager_key_id: str) -> None:
-    from hyok.administration.external_keys import add_external_key
-
-    add_external_key(
-        holder.storage,
-        holder.clock,
-        key_store=keystore,
-        external_key_id=external_key_id,
-        key_manager=key_manager,
-        manager_key_id=manager_key_id,
-    )
 
 
 def _place_of_copy(holder: Holder, text: str) -> Place:

@@ -47,6 +47,10 @@ class KeyListing(NamedTuple):
         """`key store/external key id` for each key store that offers it."""
         return [f"{key.key_store}/{key.external_key_id}" for key in self.offered]
 
+    def title(self) -> str:
+        """Name the key at the beginning of a sentence, with the ids under which it is offered."""
+        return f"Key {self.key_id}" + (f" (offered as {', '.join(self.external_ids)})" if self.offered else "")
+
     def document(self) -> dict[str, object]:
         """Return the key under its stable names."""
         managed = self.managed

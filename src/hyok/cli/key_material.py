@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hyok.cli.key_listing import describe_listing, print_key
 from hyok.cli.key_usages import usage_option, usages_of
+from hyok.cli.managed_keys import changing_keys
 from hyok.cli.options import (
     OutputFormat,
-    changing_holder,
-    choose_key_manager,
     configuration_option,
     example,
     key_manager_option,
@@ -81,11 +79,10 @@ def import_command(
     if len(check_value) != 6 or not set(check_value.lower()) <= set("0123456789abcdef"):
         raise click.UsageError(f"--check-value has 6 hex digits, and {check_value!r} has not")
     content = _read_wrapped(wrapped)
-    with changing_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
+    with changing_keys(key_manager) as keys:
         wrapped_key = WrappedKey(content, resolve_secret(reference, os.environ), check_value)
-        imported = import_key(administrator, key_id, wrapped_key, usages=usages_of(usage))
-        print_key(describe_listing(holder, manager, imported), output)
+        imported = import_key(keys.administrator, key_id, wrapped_key, usages=usages_of(usage))
+        keys.print(imported, output)
 
 
 @click.command(
@@ -111,19 +108,17 @@ def delete(key_id: str, waiting_days: int, key_manager: str | None, yes: bool, o
     """
     from hyok.administration.keys import schedule_key_deletion, show_key
 
-    with changing_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
-        listing = describe_listing(holder, manager, show_key(administrator, key_id))
-        where = f" (offered as {', '.join(listing.external_ids)})" if listing.offered else ""
+    with changing_keys(key_manager) as keys:
+        listing = keys.describe(show_key(keys.administrator, key_id))
         versions = "" if listing.managed is None else f", all {listing.managed.version_count} versions of it,"
         confirm(
-            f"Key {key_id}{where} will encrypt and decrypt nothing from now on. In {waiting_days} days its material"
+            f"{listing.title()} will encrypt and decrypt nothing from now on. In {waiting_days} days its material"
             f"{versions} will be destroyed: what AWS KMS protects with it can then never be read again, by anybody. "
             f"Until then `hyok key cancel-deletion {key_id}` keeps it",
             yes=yes,
         )
-        scheduled = schedule_key_deletion(administrator, key_id, waiting_days=waiting_days)
-        print_key(describe_listing(holder, manager, scheduled), output)
+        scheduled = schedule_key_deletion(keys.administrator, key_id, waiting_days=waiting_days)
+        keys.print(scheduled, output)
 
 
 @click.command(short_help="Keep a key that was to be destroyed.", epilog=example("hyok key cancel-deletion payroll"))
@@ -135,9 +130,8 @@ def cancel_deletion(key_id: str, key_manager: str | None, output: OutputFormat) 
     """Keep a key that was to be destroyed. It is disabled then; enable it to use it again."""
     from hyok.administration.keys import cancel_key_deletion
 
-    with changing_holder() as holder:
-        manager, administrator = choose_key_manager(holder, key_manager)
-        print_key(describe_listing(holder, manager, cancel_key_deletion(administrator, key_id)), output)
+    with changing_keys(key_manager) as keys:
+        keys.print(cancel_key_deletion(keys.administrator, key_id), output)
 
 
 def _reference(text: str) -> SecretReference:
