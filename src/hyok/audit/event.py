@@ -65,7 +65,10 @@ class RequestRecord(msgspec.Struct, omit_defaults=True, gc=False, tag_field="eve
     detail: str = ""
     """Why it failed, for the operator; the caller is not always told."""
     receive_us: int = 0
-    """Microseconds until the request was there whole; with the next three, the stages of `hyok_proxy_stage_seconds`."""
+    """Microseconds until the request was there whole; with the next three, the stages of `hyok_proxy_stage_seconds`.
+
+    Only of a request that took 5 ms or more: of all others they would be a tenth of the record.
+    """
     authenticate_us: int = 0
     decode_us: int = 0
     perform_us: int = 0

@@ -69,7 +69,7 @@ class MetricsRegistry:
         self.stages = StageTimes()
         """Added to on the path of each request that succeeds."""
 
-    def count_request(self, *, key_store: str, operation: str, error: str, duration_us: int) -> None:
+    def count_request(self, key_store: str, operation: str, error: str, duration_us: int) -> None:
         """Count one finished request. The first three are labels: of a bounded set, and `error` empty on success."""
         labels = (key_store, operation, error)
         series = self._requests.get(labels)

@@ -21,7 +21,7 @@ _ACCESS_KEY_ID_CHARACTERS: Final = 30
 """The longest access key id there is."""
 
 
-def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecord, *, now: float) -> None:
+def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecord, now: float) -> None:
     """Return if the request was signed by one of the key store's credentials; `now` is in Unix seconds.
 
     XksError AUTHENTICATION_FAILED if not. The caller learns no more than that; the record says why.
@@ -42,7 +42,7 @@ def authenticate(request: HttpRequest, key_store: KeyStore, record: RequestRecor
             )
         # 3. The proof.
         signing_key = credential.signing_keys.for_scope(authorization.date, region, SERVICE)
-        verify(request, authorization, signing_key=signing_key, service=SERVICE, now=now)
+        verify(request, authorization, signing_key, SERVICE, now)
     except SignatureError as error:
         raise _refuse(record, error.reason.name.lower(), str(error)) from error
 

@@ -34,7 +34,7 @@ from hyok.proxy.operations.on_key import KeyRequest, perform_on_key
 from hyok.proxy.probes import Probes
 from hyok.proxy.routing import Router
 from hyok.proxy.translate import translate
-from hyok.proxy.wire import XksResponse, decode_request, encode_response
+from hyok.proxy.wire import XksResponse, encode_response
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.xks.errors import XksError, XksErrorName, encode_error
 from hyok.xks.messages import GetHealthStatusRequest
@@ -42,6 +42,8 @@ from hyok.xks.operations import XksOperation
 
 _METHOD_NOT_ALLOWED: Final = "MethodNotAllowed"
 _CONNECTION_CLOSED: Final = "ConnectionClosed"
+_SLOW_SECONDS: Final = 0.005
+"""A request that took so long says in its record where the time went; the first bucket of its metric ends here."""
 _RECORDED_CHARACTERS: Final = 256
 """As long as a whole URI may be; a longer target is recorded cut."""
 _log = logging.getLogger(__name__)
@@ -149,18 +151,16 @@ class ProxyService:
         if request.method != b"POST":
             raise _MethodNotAllowedError
         # 3. Authenticate, over the bytes as received.
-        authenticate(request, key_store, record, now=now)
+        authenticate(request, key_store, record, now)
         self._note_use(record.credential_id, now)
         authenticated_at = monotonic()
-        record.receive_us = int((began_at - request.received_at) * 1e6)
-        record.authenticate_us = int((authenticated_at - began_at) * 1e6)
         # 4. Admit.
         if self._is_stale():
             raise XksError(XksErrorName.INTERNAL, "this proxy cannot read which keys it may still use")
         if key_store.quota is not None and not key_store.quota.admit():
             raise XksError(XksErrorName.THROTTLING, "the key store's quota of requests per second is used up")
         # 5. Decode: below this line no JSON and no Base64.
-        asked = decode_request(route.operation, request.body)
+        asked = route.decode(request.body)
         record.request_metadata = asked.request_metadata
         # 6. Authorize: nothing that is frozen, and by the policies what uses a key, which GetHealthStatus does not.
         frozen = self._freezes.current
@@ -169,16 +169,15 @@ class ProxyService:
         if isinstance(asked, GetHealthStatusRequest):
             work = self._check_health(key_store, request.deadline)
         else:
-            key = _find_key(key_store, route.key_id)
-            unsettled = self._authorization.decide(
-                request, asked.request_metadata, record, key_store=key_store, key=key, now=now
-            )
+            key = key_store.external_keys.find(route.key_id)
+            if key is None:
+                raise XksError(XksErrorName.KEY_NOT_FOUND, "there is no such key in this key store")
+            unsettled = self._authorization.decide(request, asked.request_metadata, record, key_store, key, now)
             if unsettled is None:
                 work = self._use(asked, key, key_store, request.deadline, record)
             else:
                 work = self._use_if(unsettled, asked, key, key_store, request.deadline, record)
         decoded_at = monotonic()
-        record.decode_us = int((decoded_at - authenticated_at) * 1e6)
         # 7. Perform, by the deadline.
         self._metrics.requests_in_flight += 1
         try:
@@ -186,7 +185,8 @@ class ProxyService:
         finally:
             self._metrics.requests_in_flight -= 1
             performed_at = monotonic()
-            record.perform_us = int((performed_at - decoded_at) * 1e6)
+            if performed_at - request.received_at >= _SLOW_SECONDS:
+                _record_stages(record, request.received_at, began_at, authenticated_at, decoded_at, performed_at)
             if instance := answered_by.get():
                 record.key_manager_instance = instance
                 answered_by.set("")
@@ -221,13 +221,11 @@ class ProxyService:
         self, asked: KeyRequest, key: ExternalKey, key_store: KeyStore, deadline: Deadline, record: RequestRecord
     ) -> Coroutine[object, None, XksResponse]:
         if key.copies:
-            call = partial(self._begin_use, key_store=key_store, record=record)
+            call = partial(self._begin_use, key_store, record)
             return self._copies.perform(asked, key, call, deadline)
-        return perform_on_key(asked, self._begin_use(key, deadline, key_store=key_store, record=record))
+        return perform_on_key(asked, self._begin_use(key_store, record, key, deadline))
 
-    def _begin_use(
-        self, key: ExternalKey, deadline: Deadline, *, key_store: KeyStore, record: RequestRecord
-    ) -> KeyCall:
+    def _begin_use(self, key_store: KeyStore, record: RequestRecord, key: ExternalKey, deadline: Deadline) -> KeyCall:
         record.key_manager = key.key_manager
         manager = self._key_managers.get(key.key_manager)
         if manager is None:
@@ -236,28 +234,34 @@ class ProxyService:
 
     def _record(self, record: RequestRecord, received_at: float, promised: int) -> None:
         record.duration_us = duration_us = int((monotonic() - received_at) * 1e6)
-        if record.credential_id and not record.authentication_failure:
+        failure = record.authentication_failure
+        if record.credential_id and not failure:
             self._audit.append(record, promised)
         else:
             self._audit.append_unauthenticated(record, promised)
-        self._metrics.count_request(
-            key_store=record.key_store, operation=record.operation, error=record.error, duration_us=duration_us
-        )
+        self._metrics.count_request(record.key_store, record.operation, record.error, duration_us)
         if record.flags:
             self._metrics.count_flags(key_store=record.key_store, flags=record.flags)
-        if record.authentication_failure:
-            self._metrics.count_authentication_failure(key_store=record.key_store, reason=record.authentication_failure)
+        if failure:
+            self._metrics.count_authentication_failure(key_store=record.key_store, reason=failure)
 
 
 class _MethodNotAllowedError(HyokError):
     """An API path was asked with another method than POST."""
 
 
-def _find_key(key_store: KeyStore, key_id: str) -> ExternalKey:
-    key = key_store.external_keys.find(key_id)
-    if key is None:
-        raise XksError(XksErrorName.KEY_NOT_FOUND, "there is no such key in this key store")
-    return key
+def _record_stages(
+    record: RequestRecord,
+    received_at: float,
+    began_at: float,
+    authenticated_at: float,
+    decoded_at: float,
+    performed_at: float,
+) -> None:
+    record.receive_us = int((began_at - received_at) * 1e6)
+    record.authenticate_us = int((authenticated_at - began_at) * 1e6)
+    record.decode_us = int((decoded_at - authenticated_at) * 1e6)
+    record.perform_us = int((performed_at - decoded_at) * 1e6)
 
 
 def _refuse(error: XksError, record: RequestRecord) -> HttpResponse:

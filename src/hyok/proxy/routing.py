@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
 
 from hyok.proxy.keystores import KeyStore, KeyStoreDirectory
+from hyok.proxy.wire import XksRequest, request_decoder
 from hyok.xks.errors import XksError, XksErrorName
-from hyok.xks.uri import XksOperation, parse_target
+from hyok.xks.uri import parse_target
 
 _ROUTES_REMEMBERED: Final = 4096
 
@@ -17,8 +19,9 @@ class Route(Struct, frozen=True, gc=False):
     """Where a request leads."""
 
     key_store: KeyStore
-    operation: XksOperation
     operation_name: str
+    decode: Callable[[bytes], XksRequest]
+    """Reads the operation's requests, as `wire.request_decoder` says."""
     key_id: str
     """The external key id; empty for GetHealthStatus."""
 
@@ -51,7 +54,8 @@ class Router:
             raise XksError(XksErrorName.INVALID_URI_PATH, "no operation of the XKS proxy API has this path")
         if len(self._routes) >= _ROUTES_REMEMBERED:
             self._routes.clear()
+        operation = parsed.operation
         found = self._routes[target] = Route(
-            key_store, parsed.operation, parsed.operation.value, parsed.key_id.decode()
+            key_store, operation.value, request_decoder(operation), parsed.key_id.decode()
         )
         return found

@@ -24,17 +24,17 @@ XksRequest: TypeAlias = EncryptRequest | DecryptRequest | GetKeyMetadataRequest 
 XksResponse: TypeAlias = EncryptResponse | DecryptResponse | GetKeyMetadataResponse | GetHealthStatusResponse
 
 
-def decode_request(operation: XksOperation, body: bytes) -> XksRequest:
-    """Read a request. XksError VALIDATION, UNSUPPORTED_OPERATION or INVALID_CIPHERTEXT."""
+def request_decoder(operation: XksOperation) -> Callable[[bytes], XksRequest]:
+    """Return what reads its requests; XksError VALIDATION, UNSUPPORTED_OPERATION or INVALID_CIPHERTEXT come of it."""
     match operation:
         case XksOperation.ENCRYPT:
-            return codec.decode_encrypt_request(body)
+            return codec.decode_encrypt_request
         case XksOperation.DECRYPT:
-            return codec.decode_decrypt_request(body)
+            return codec.decode_decrypt_request
         case XksOperation.GET_KEY_METADATA:
-            return codec.decode_get_key_metadata_request(body)
+            return codec.decode_get_key_metadata_request
         case XksOperation.GET_HEALTH_STATUS:
-            return codec.decode_get_health_status_request(body)
+            return codec.decode_get_health_status_request
 
 
 encode_response: Final[Callable[[XksResponse], bytes]] = msgspec.json.Encoder().encode

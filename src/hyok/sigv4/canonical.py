@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -52,7 +53,7 @@ def canonical_request(
     )
 
 
-def canonical_plain_request(*, method: bytes, target: bytes, host: bytes, amz_date: bytes, body: bytes) -> bytes:
+def canonical_plain_request(method: bytes, target: bytes, host: bytes, amz_date: bytes, body: bytes) -> bytes:
     """Build the canonical request of the commonest kind in one step: HOST_AND_DATE signed, and `is_plain(target)`."""
     return b"%b\n%b\n\nhost:%b\nx-amz-date:%b\n\nhost;x-amz-date\n%b" % (
         method,
@@ -63,6 +64,7 @@ def canonical_plain_request(*, method: bytes, target: bytes, host: bytes, amz_da
     )
 
 
+@lru_cache(maxsize=1024)
 def is_plain(target: bytes) -> bool:
     """Tell whether a target surely is its own canonical form: no query, nothing to encode, nothing to normalise.
 
@@ -74,7 +76,11 @@ def is_plain(target: bytes) -> bool:
 
 def string_to_sign(amz_date: bytes, scope: bytes, canonical: bytes) -> bytes:
     """Build the string to sign from the canonical request; `scope` is `date/region/service/aws4_request`."""
-    return b"AWS4-HMAC-SHA256\n%b\n%b\n%b" % (amz_date, scope, hash_payload(canonical))
+    return b"AWS4-HMAC-SHA256\n%b\n%b\n%b" % (
+        amz_date,
+        scope,
+        hashlib.sha256(canonical).hexdigest().encode(),
+    )
 
 
 def hash_payload(body: bytes) -> bytes:

@@ -117,9 +117,7 @@ class Signer:
         scope = self._scope(amz_date)
         if len(headers) == 1 and headers[0][0] == b"host" and is_plain(target):
             signed_headers = HOST_AND_DATE
-            canonical = canonical_plain_request(
-                method=method, target=target, host=headers[0][1], amz_date=amz_date, body=body
-            )
+            canonical = canonical_plain_request(method, target, headers[0][1], amz_date, body)
         else:
             folded = fold_headers((*headers, (b"x-amz-date", amz_date)))
             signed_headers = b";".join(sorted(folded))

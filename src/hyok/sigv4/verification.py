@@ -64,10 +64,10 @@ class ReceivedRequest(Protocol):
 def verify(
     request: ReceivedRequest,
     authorization: Authorization,
-    *,
     signing_key: SigningKey,
     service: bytes,
     now: float,
+    *,
     tolerance_seconds: int = TOLERANCE_SECONDS,
     required_headers: Collection[bytes] = (),
     allow_unsigned_payload: bool = False,
@@ -81,15 +81,14 @@ def verify(
     # 1. The scope: this service, the day of the date that was signed.
     amz_date = request.amz_date
     age_seconds = now - _read_date(amz_date)
-    _check_scope(authorization, service=service, amz_date=amz_date)
+    if authorization.service != service or amz_date[:8] != authorization.date:
+        raise _out_of_scope(authorization, service)
     # 2. Freshness, either way.
     if not -tolerance_seconds <= age_seconds <= tolerance_seconds:
         raise _not_fresh(age_seconds, limit_seconds=tolerance_seconds)
     # 3. The canonical request; what AWS KMS sends to an XKS proxy needs no header list.
     if authorization.signed_headers == HOST_AND_DATE and not required_headers and is_plain(request.target):
-        canonical = canonical_plain_request(
-            method=request.method, target=request.target, host=request.host, amz_date=amz_date, body=request.body
-        )
+        canonical = canonical_plain_request(request.method, request.target, request.host, amz_date, request.body)
     else:
         canonical = _rebuild(
             request,
@@ -117,7 +116,8 @@ def verify_presigned(
     """Return if the request's target carries a signature by this key that has not expired; else SignatureError."""
     # 1. The scope.
     age_seconds = now - _read_date(presigned.amz_date)
-    _check_scope(presigned.authorization, service=service, amz_date=presigned.amz_date)
+    if presigned.authorization.service != service or presigned.amz_date[:8] != presigned.authorization.date:
+        raise _out_of_scope(presigned.authorization, service)
     # 2. Freshness: the clocks' tolerance before the date, the URL's own lifetime after it.
     if not -tolerance_seconds <= age_seconds <= presigned.expires_seconds:
         raise _not_fresh(age_seconds, limit_seconds=presigned.expires_seconds)
@@ -134,11 +134,10 @@ def verify_presigned(
     _check_signature(presigned.authorization, presigned.amz_date, canonical, signing_key)
 
 
-def _check_scope(authorization: Authorization, *, service: bytes, amz_date: bytes) -> None:
+def _out_of_scope(authorization: Authorization, service: bytes) -> SignatureError:
     if authorization.service != service:
-        raise SignatureError(SignatureFailure.WRONG_SERVICE, f"expected {service.decode()}")
-    if amz_date[:8] != authorization.date:
-        raise SignatureError(SignatureFailure.SCOPE_DATE_MISMATCH)
+        return SignatureError(SignatureFailure.WRONG_SERVICE, f"expected {service.decode()}")
+    return SignatureError(SignatureFailure.SCOPE_DATE_MISMATCH)
 
 
 def _read_date(amz_date: bytes) -> float:

@@ -150,7 +150,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         if reader.is_reading or reader.requests or reader.refusal is not None or self._task is not None:
             self._settle(monotonic())
 
-    def write(self, payload: bytes, *, is_last: bool) -> None:
+    def write(self, payload: bytes, is_last: bool) -> None:
         """Send an answer that may leave."""
         transport = self._transport
         self._unsent -= 1
@@ -235,7 +235,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         is_last = reader.is_finished and not reader.requests and reader.refusal is None
         is_head = request.method == b"HEAD"
         self._unsent += 1
-        self._turn.add(self, self._encode(response, closes=is_last, is_head=is_head), is_last=is_last, is_head=is_head)
+        self._turn.add(self, self._encode(response, is_last, is_head), is_last, is_head)
 
     def _go_on(self) -> None:
         self._answer_requests()
@@ -272,7 +272,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         if self._reader.awaits_continue:
             self._reader.awaits_continue = False
             self._unsent += 1
-            self.write(CONTINUE, is_last=False)
+            self.write(CONTINUE, False)
 
     def _refuse(self, refusal: Refusal) -> None:
         if self._is_refused:
@@ -283,7 +283,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         except Exception as error:  # noqa: BLE001  # a fault of one request stays with it
             response = self._failed(error)
         self._unsent += 1
-        self._turn.add(self, self._encode(response, closes=True), is_last=True)
+        self._turn.add(self, self._encode(response, True), True)
 
     def _close_if_done(self) -> None:
         if self._transport is None or self._task is not None or self._reader.requests:

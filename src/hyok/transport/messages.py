@@ -6,6 +6,8 @@ import asyncio
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from hyok.clock import Deadline
 
 
@@ -62,23 +64,13 @@ class HttpRequest:
         return b""
 
 
-class HttpResponse:
+class HttpResponse(Struct, gc=False):
     """One answer. The transport adds `content-length` and the connection headers."""
 
-    __slots__ = ("body", "content_type", "headers", "status")
-
-    def __init__(
-        self,
-        status: int,
-        body: bytes,
-        *,
-        content_type: bytes = b"application/json",
-        headers: tuple[tuple[bytes, bytes], ...] = (),
-    ) -> None:
-        self.status = status
-        self.body = body
-        self.content_type = content_type
-        self.headers = headers
+    status: int
+    body: bytes
+    content_type: bytes = b"application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Refusal(Enum):

@@ -28,7 +28,7 @@ class ResponseEncoder:
             self._date = date
             self._heads.clear()
 
-    def encode(self, response: HttpResponse, *, closes: bool = False, is_head: bool = False) -> bytes:
+    def encode(self, response: HttpResponse, closes: bool = False, is_head: bool = False) -> bytes:
         """Return the whole answer; with `is_head` all of it but the body."""
         key = (response.status, response.content_type)
         head = self._heads.get(key)

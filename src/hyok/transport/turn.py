@@ -33,7 +33,7 @@ class Requester(Protocol):
 class Recipient(Protocol):
     """To whom an answer goes."""
 
-    def write(self, payload: bytes, *, is_last: bool) -> None:
+    def write(self, payload: bytes, is_last: bool) -> None:
         """Send an answer that may leave."""
         ...
 
@@ -82,22 +82,20 @@ class Turn:
     def ask(self, requester: Requester) -> None:
         """Let this one's requests be answered when everybody has been read."""
         self._requesters.append(requester)
-        self._come_to_an_end()
+        if self._planned_end is None:
+            self._planned_end = self._call_soon(self._end)
 
-    def add(self, recipient: Recipient, payload: bytes, *, is_last: bool, is_head: bool = False) -> None:
+    def add(self, recipient: Recipient, payload: bytes, is_last: bool, is_head: bool = False) -> None:
         """Let an answer go at the end of this turn; `is_head` if it answers HEAD and thus has no body."""
         self._answers.append((recipient, payload, is_last, is_head))
-        self._come_to_an_end()
+        if self._planned_end is None:
+            self._planned_end = self._call_soon(self._end)
 
     def end_now(self) -> None:
         """End the turn before all have been read: somebody cannot be written to any more when the loop goes on."""
         if self._planned_end is not None:
             self._planned_end.cancel()
             self._end()
-
-    def _come_to_an_end(self) -> None:
-        if self._planned_end is None:
-            self._planned_end = self._call_soon(self._end)
 
     def _end(self) -> None:
         # 1. Answer.
@@ -149,14 +147,14 @@ class Turn:
         self, recipient: Recipient, payload: bytes, is_last: bool, is_head: bool
     ) -> tuple[Recipient, bytes, bool, bool]:
         del payload  # it must not leave
-        failed = self._encoder.encode(self._service.answer_failed(), closes=is_last, is_head=is_head)
+        failed = self._encoder.encode(self._service.answer_failed(), is_last, is_head)
         return recipient, failed, is_last, is_head
 
 
 def _let_go(answers: list[tuple[Recipient, bytes, bool, bool]]) -> None:
     for recipient, payload, is_last, _ in answers:
         try:
-            recipient.write(payload, is_last=is_last)
+            recipient.write(payload, is_last)
         except Exception as error:  # noqa: BLE001  # whatever it is, the other answers are to leave
             _cut(recipient, error)
 

@@ -10,7 +10,7 @@ from hyok.metrics.report import Counts
 
 
 def count(registry: MetricsRegistry, *, error: str = "", duration_us: int = 900) -> None:
-    registry.count_request(key_store="dev", operation="Encrypt", error=error, duration_us=duration_us)
+    registry.count_request("dev", "Encrypt", error, duration_us)
 
 
 def test_requests_are_counted_by_key_store_operation_and_error() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hyok.proxy import routing
 from hyok.proxy.keystores import KeyStoreDirectory
 from hyok.proxy.routing import Route, Router
+from hyok.xks.codec import decode_encrypt_request, decode_get_health_status_request
 from hyok.xks.errors import XksError, XksErrorName
-from hyok.xks.operations import XksOperation
 from tests.unit.proxy.stage import make_key_store
 
 ALPHA = make_key_store("alpha", (), ())
@@ -21,9 +21,9 @@ def test_a_target_leads_to_key_store_operation_and_key() -> None:
     router = Router(KeyStoreDirectory([ALPHA]))
 
     for _ in range(2):  # found, then remembered
-        assert router.route(ENCRYPT) == Route(ALPHA, XksOperation.ENCRYPT, "Encrypt", "key-1")
+        assert router.route(ENCRYPT) == Route(ALPHA, "Encrypt", decode_encrypt_request, "key-1")
     assert router.route(b"/alpha/kms/xks/v1/health") == Route(
-        ALPHA, XksOperation.GET_HEALTH_STATUS, "GetHealthStatus", ""
+        ALPHA, "GetHealthStatus", decode_get_health_status_request, ""
     )
 
 

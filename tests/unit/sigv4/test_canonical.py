@@ -69,9 +69,7 @@ def test_a_plain_request_is_built_in_one_step_as_in_many() -> None:
         signed_headers=HOST_AND_DATE,
         payload_hash=hash_payload(b"body"),
     )
-    assert many == canonical_plain_request(
-        method=b"POST", target=target, host=b"xks.example.com:8443", amz_date=b"20150830T123600Z", body=b"body"
-    )
+    assert many == canonical_plain_request(b"POST", target, b"xks.example.com:8443", b"20150830T123600Z", b"body")
 
 
 @pytest.mark.parametrize("target", [b"/", b"/a/b", b"/kms/xks/v1/keys/a.b-c_d~/encrypt", b"/a/"])

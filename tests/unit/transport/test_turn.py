@@ -19,7 +19,7 @@ class Recipient:
         self._service = service
         self.sent: list[tuple[bytes, bool]] = []
 
-    def write(self, payload: bytes, *, is_last: bool) -> None:
+    def write(self, payload: bytes, is_last: bool) -> None:
         """Collect it; the records must be safe by now."""
         assert self._service.releases
         self.sent.append((payload, is_last))
@@ -39,7 +39,7 @@ class Faulty:
         """Fail."""
         raise RuntimeError
 
-    def write(self, payload: bytes, *, is_last: bool) -> None:
+    def write(self, payload: bytes, is_last: bool) -> None:
         """Fail."""
         raise RuntimeError
 

@@ -55,7 +55,6 @@ class Authorization:
         request: HttpRequest,
         metadata: RequestMetadata,
         record: RequestRecord,
-        *,
         key_store: KeyStore,
         key: ExternalKey,
         now: float,
