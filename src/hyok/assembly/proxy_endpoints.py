@@ -12,7 +12,6 @@ from hyok.config.references import SecretReference
 from hyok.config.settings import ProxySettings
 from hyok.metrics.registry import MetricsRegistry
 from hyok.proxy.pipeline import ProxyService
-from hyok.proxy.probes import ProbeService
 from hyok.transport.limits import ConnectionLimit, Limits, TimeBudget
 from hyok.transport.reloading import CheckedTls, ReplaceableTls, check_tls
 from hyok.transport.serving import Endpoint
@@ -56,7 +55,7 @@ def proxy_endpoints(
     budget = TimeBudget(**msgspec.structs.asdict(settings.deadline))
     endpoints = [Endpoint("proxy", addresses["proxy"], service, tls.context, limits, budget)]
     if (health := addresses.get("health")) is not None:
-        endpoints.append(Endpoint("health", health, ProbeService(service.probes), None, limits))
+        endpoints.append(Endpoint("health", health, service.probes.service(), None, limits))
     return [each._replace(note_refused=partial(_count_refused, metrics, each.name)) for each in endpoints]
 
 

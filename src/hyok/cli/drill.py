@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from hyok.cli.given import read_file
 from hyok.cli.options import (
     CommandT,
     OutputFormat,
@@ -17,7 +18,7 @@ from hyok.cli.options import (
     opened_holder,
 )
 from hyok.cli.output import print_document, print_facts, print_table
-from hyok.errors import NotDoneError, OperatorError
+from hyok.errors import NotDoneError
 
 if TYPE_CHECKING:
     from hyok.administration.drill import Endpoint, Report, Step
@@ -87,10 +88,7 @@ def verify_report(file: Path, output: OutputFormat) -> None:
     from hyok.audit.errors import NoteError
     from hyok.custody.audit_key import read_audit_key
 
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise OperatorError(f"{file} cannot be read: {error.strerror}") from error
+    content = read_file(file)
     with opened_holder() as holder:
         standing, audit_key = read_standing(holder.storage, holder.judge), read_audit_key(holder.storage)
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hyok.cli.given import read_file
 from hyok.cli.key_usages import usage_option, usages_of
 from hyok.cli.managed_keys import changing_keys
 from hyok.cli.options import (
@@ -18,7 +19,6 @@ from hyok.cli.options import (
     yes_option,
 )
 from hyok.cli.output import confirm
-from hyok.errors import OperatorError
 
 if TYPE_CHECKING:
     from hyok.config.references import SecretReference
@@ -74,11 +74,12 @@ def import_command(
 
     from hyok.administration.keys import WrappedKey, import_key
     from hyok.config.references import resolve_secret
+    from hyok.custody.key_transport import MAXIMUM_WRAPPED_BYTES
 
     reference = _reference(wrapping_key)
     if len(check_value) != 6 or not set(check_value.lower()) <= set("0123456789abcdef"):
         raise click.UsageError(f"--check-value has 6 hex digits, and {check_value!r} has not")
-    content = _read_wrapped(wrapped)
+    content = read_file(wrapped, most_bytes=MAXIMUM_WRAPPED_BYTES, what="wrapped key")
     with changing_keys(key_manager) as keys:
         wrapped_key = WrappedKey(content, resolve_secret(reference, os.environ), check_value)
         imported = import_key(keys.administrator, key_id, wrapped_key, usages=usages_of(usage))
@@ -143,16 +144,3 @@ def _reference(text: str) -> SecretReference:
         raise click.UsageError(
             f"--wrapping-key is a reference (file:, env:, systemd-credential:), not {describe_reference(text)}"
         ) from error
-
-
-def _read_wrapped(path: Path) -> bytes:
-    from hyok.custody.key_transport import MAXIMUM_WRAPPED_BYTES
-
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAXIMUM_WRAPPED_BYTES + 1)
-    except OSError as error:
-        raise OperatorError(f"cannot read {path}: {error.strerror}") from error
-    if len(content) > MAXIMUM_WRAPPED_BYTES:
-        raise OperatorError(f"{path} is larger than {MAXIMUM_WRAPPED_BYTES} bytes, which no wrapped key is")
-    return content

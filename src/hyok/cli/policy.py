@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from hyok.cli.given import read_file
 from hyok.cli.options import (
     OutputFormat,
     changing_holder,
@@ -20,7 +21,7 @@ from hyok.cli.output import confirm, format_time, print_document, print_table, s
 from hyok.cli.policy_callers import allow_caller, callers
 from hyok.cli.policy_expectations import test
 from hyok.cli.policy_explain import explain
-from hyok.cli.policy_files import check, file_argument, read_file
+from hyok.cli.policy_files import check, file_argument
 from hyok.cli.policy_replay import replay
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from hyok.cli.given import read_file
 from hyok.cli.options import (
     OutputFormat,
     configuration_option,
@@ -14,7 +15,6 @@ from hyok.cli.options import (
     output_option,
 )
 from hyok.cli.output import print_document, say
-from hyok.cli.policy_files import read_file
 from hyok.cli.policy_sources import decision_document, keystore_option, policies_from, policy_option
 
 if TYPE_CHECKING:

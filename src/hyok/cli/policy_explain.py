@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hyok.cli.audit_filters import TimeType
+from hyok.cli.given import read_pairs
 from hyok.cli.options import (
     OutputFormat,
     configuration_option,
@@ -80,7 +81,7 @@ def explain(  # one parameter for each option
             "kmsViaService": via_service,
             "awsSourceVpc": source_vpc,
             "awsSourceVpce": source_vpce,
-            **_further(metadata),
+            **read_pairs(metadata, option="--metadata", form="NAME=TEXT"),
         }
         told = {"request_metadata": members, "key_store": keystore, "external_key_id": key_id, "peer": address}
         request = read_request({**told, "time": (at or datetime.now(UTC)).isoformat()})
@@ -90,16 +91,6 @@ def explain(  # one parameter for each option
             print_document(_explained_document(explained))
         case OutputFormat.TEXT:
             _print_explained(explained)
-
-
-def _further(members: tuple[str, ...]) -> dict[str, str]:
-    read = {}
-    for member in members:
-        name, separator, text = member.partition("=")
-        if not name or not separator:
-            raise click.UsageError(f"--metadata is {member!r}; write NAME=TEXT")
-        read[name] = text
-    return read
 
 
 def _recorded_request(document: bytes) -> TrialRequest:

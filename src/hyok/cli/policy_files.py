@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from hyok.cli.given import read_file
 from hyok.cli.options import OutputFormat, example, output_option
 from hyok.cli.output import print_document
-from hyok.errors import OperatorError
 
 if TYPE_CHECKING:
     from hyok.policy.document import Policy
@@ -53,14 +53,6 @@ def read_policy(file: Path) -> Policy:
     from hyok.policy.parsing import parse_policy
 
     return parse_policy(read_file(file), PROXY_POLICY)
-
-
-def read_file(file: Path) -> bytes:
-    """Return what is in a file. OperatorError if it cannot be read."""
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise OperatorError(f"cannot read {file}: {error.strerror}") from error
 
 
 def _finding(file: Path, statements: int | None, fault: PolicyError | None) -> dict[str, object]:

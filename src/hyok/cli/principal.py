@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hyok.cli.given import read_file, read_pairs
 from hyok.cli.options import (
     OutputFormat,
     configuration_option,
@@ -74,9 +75,9 @@ def create(
 
     policies = [*(_read_policy(file) for file in policy_files), *([FULL_ACCESS] if full_access else [])]
     if secret_file is None:
-        made = _create(name, policies, _read_tags(tags))
+        made = _create(name, policies, read_pairs(tags, option="--tag", form="KEY=VALUE"))
     else:
-        made = _create_into(name, policies, _read_tags(tags), secret_file)
+        made = _create_into(name, policies, read_pairs(tags, option="--tag", form="KEY=VALUE"), secret_file)
     match output:
         case OutputFormat.JSON:
             shown = describe_new_principal(made)
@@ -174,21 +175,9 @@ def _read_policy(file: Path) -> IdentityPolicy:
     from hyok.kms.principals import IdentityPolicy
 
     try:
-        return IdentityPolicy(file.stem, file.read_text("utf-8"))
+        return IdentityPolicy(file.stem, read_file(file).decode())
     except UnicodeDecodeError as error:
         raise OperatorError(f"{file} is not UTF-8, so no policy") from error
-    except OSError as error:
-        raise OperatorError(f"cannot read {file}: {error.strerror}") from error
-
-
-def _read_tags(tags: tuple[str, ...]) -> dict[str, str]:
-    read = {}
-    for tag in tags:
-        key, separator, value = tag.partition("=")
-        if not key or not separator:
-            raise click.UsageError(f"--tag is {tag!r}; write KEY=VALUE")
-        read[key] = value
-    return read
 
 
 def _secret_text(made: NewPrincipal) -> str:

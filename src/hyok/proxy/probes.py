@@ -10,7 +10,8 @@ from typing import Final
 
 from hyok.audit.log import AuditLog
 from hyok.proxy.health import HealthMonitor
-from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
+from hyok.transport.messages import HttpRequest, HttpResponse
+from hyok.transport.plain_text import PlainTextService, plain_text
 
 _PING: Final = b"/ping"
 _READY: Final = b"/ready"
@@ -30,9 +31,9 @@ class Probes:
         if request.method not in _METHODS:
             return None
         if request.target == _PING:
-            return _say(200, b"pong")
+            return plain_text(200, b"pong")
         if request.target == _READY:
-            return _say(503, reason) if (reason := self._why_not_ready()) else _say(200, b"ready")
+            return plain_text(503, reason) if (reason := self._why_not_ready()) else plain_text(200, b"ready")
         return None
 
     def _why_not_ready(self) -> bytes:
@@ -45,29 +46,6 @@ class Probes:
             return b"no key manager serves"
         return b""
 
-
-class ProbeService:
-    """The probes and nothing else, for a listener of their own; an `HttpService`."""
-
-    def __init__(self, probes: Probes) -> None:
-        self._probes = probes
-
-    async def answer(self, request: HttpRequest) -> HttpResponse:
-        """Answer a probe; 404 for anything else."""
-        return self._probes.answer(request) or _say(404, b"here are /ping and /ready")
-
-    def refuse(self, refusal: Refusal, peer: Peer) -> HttpResponse:
-        """Answer what the transport refuses by its status alone."""
-        del peer  # nobody keeps a record of it
-        return _say(refusal.value, b"refused")
-
-    def before_answers_leave(self) -> None:
-        """Let them go: nothing is recorded."""
-
-    def answer_failed(self) -> HttpResponse:
-        """Return what leaves in place of a probe that failed."""
-        return _say(500, b"failed")
-
-
-def _say(status: int, text: bytes) -> HttpResponse:
-    return HttpResponse(status, text + b"\n", content_type=b"text/plain")
+    def service(self) -> PlainTextService:
+        """Return the probes and nothing else, for a listener of their own."""
+        return PlainTextService(self.answer, offered=b"are /ping and /ready")

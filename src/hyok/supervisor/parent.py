@@ -21,7 +21,7 @@ from hyok.metrics.exposition import Surroundings, render_metrics
 from hyok.storage.schema import Side
 from hyok.supervisor.certificates import CertificateFiles, report_expiry
 from hyok.supervisor.launcher import Generation, Launcher
-from hyok.supervisor.metrics_service import MetricsService
+from hyok.supervisor.metrics_service import metrics_service
 from hyok.supervisor.supervision import Command, Supervisor, Times
 from hyok.supervisor.systemd import Notifier, inherited_listeners
 from hyok.transport.serving import Endpoint, serve
@@ -99,7 +99,7 @@ async def _metrics_served(
         sinks = {name: each.progress for name, each in shippings.items()}
         return render_metrics(supervisor.collection, Surroundings(time.time(), expires_at, version("hyok"), sinks))
 
-    endpoint = Endpoint(_METRICS, address_of(listeners[0]), MetricsService(render), tls=None)
+    endpoint = Endpoint(_METRICS, address_of(listeners[0]), metrics_service(render), tls=None)
     async with serve([endpoint], listeners={_METRICS: listeners}) as running:
         _log.info("metrics serves on %s", running.address(_METRICS))
         yield

@@ -11,7 +11,6 @@ import pytest
 
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.interface import HealthStatus
-from hyok.proxy.probes import ProbeService
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from tests.unit.proxy.managers import ReportingManager
 from tests.unit.proxy.stage import MANAGER, Stage, make_request
@@ -24,7 +23,7 @@ def ask(stage: Stage, target: str, method: str = "GET") -> HttpResponse:
 def ask_probe_service(stage: Stage, target: bytes, method: bytes = b"GET") -> HttpResponse:
     request = HttpRequest(Peer("192.0.2.7:4711", ""))
     request.method, request.target = method, target
-    return asyncio.run(ProbeService(stage.service.probes).answer(request))
+    return asyncio.run(stage.service.probes.service().answer(request))
 
 
 def check(stage: Stage, manager: EmbeddedKeyManager, status: HealthStatus) -> None:
@@ -106,7 +105,7 @@ def test_the_probes_own_listener_answers_them_and_nothing_else(stage: Stage, key
 
 @pytest.mark.parametrize("refusal", Refusal)
 def test_the_probes_own_listener_refuses_by_status(stage: Stage, refusal: Refusal) -> None:
-    service = ProbeService(stage.service.probes)
+    service = stage.service.probes.service()
     assert service.refuse(refusal, Peer("192.0.2.7:4711", "")).status == refusal.value
     service.before_answers_leave()
     assert service.answer_failed().status == 500
