@@ -15,6 +15,7 @@ from hyok.assembly.proxy_endpoints import check_proxy_tls, proxy_addresses
 from hyok.assembly.proxy_worker import Inheritance, run_proxy_worker
 from hyok.assembly.sides import unlock_side
 from hyok.config.configuration import load_configuration
+from hyok.quota_table import QuotaTable
 from hyok.storage.schema import Side
 from hyok.transport.serving import run
 from hyok.transport.sockets import listen
@@ -59,7 +60,7 @@ async def _serve(config: Path, mode: str, port: int) -> None:
     listeners = {name: [listen(address)] for name, address in proxy_addresses(settings).items()}
     safe_key = unlock_side(holder.storage, holder.root_key, Side.HOLDER)
     async with run_proxy_worker(
-        configuration, Inheritance(safe_key, check_proxy_tls(settings), listeners, "benchmark")
+        configuration, Inheritance(safe_key, check_proxy_tls(settings), listeners, "benchmark", QuotaTable())
     ):
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)

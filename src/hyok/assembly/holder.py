@@ -26,6 +26,7 @@ from hyok.keymanagers.pkcs11.modules import Modules
 from hyok.proxy.freezes import Freezes
 from hyok.proxy.stored_freezes import StoredFreezes
 from hyok.proxy.stored_keystores import StoredKeyStores
+from hyok.quota_table import QuotaTable
 from hyok.storage.changes import Change, current_position
 from hyok.storage.engine import Storage
 from hyok.storage.follower import ChangeFollower
@@ -91,13 +92,15 @@ class HolderState(NamedTuple):
     """How many processes share what is counted."""
 
 
-def load_holder_state(holder: Holder, settings: HolderSettings, *, workers: int = 1) -> HolderState:
-    """Read key stores and keys into memory. Blocking, for the start. `workers` processes share each quota."""
+def load_holder_state(
+    holder: Holder, settings: HolderSettings, *, workers: int = 1, quotas: QuotaTable | None = None
+) -> HolderState:
+    """Read key stores and keys into memory. Blocking, for the start. `workers` processes share what is counted."""
     with holder.storage.reading() as connection:
         # Asked first: what changes while the rest is read is then applied once more, which does no harm.
         position = current_position(connection)
     organizations = accounts_in_organizations(settings.authorization)
-    key_stores = StoredKeyStores(holder.storage, holder.safe, workers=workers, organizations=organizations)
+    key_stores = StoredKeyStores(holder.storage, holder.safe, quotas=quotas, organizations=organizations)
     opened = open_key_managers(settings.key_managers, holder.access)
     freezes = StoredFreezes(holder.storage, holder.judge, forget_keys=partial(_forget_material, opened))
     followers = [

@@ -14,6 +14,7 @@ from hyok.assembly.running import loading
 from hyok.config.configuration import Configuration
 from hyok.custody.safe import SafeKey
 from hyok.metrics.report import ProcessReport
+from hyok.quota_table import QuotaTable
 from hyok.transport.reloading import CheckedTls, ReplaceableTls
 from hyok.transport.serving import Drain, serve
 from hyok.transport.tls import refuse_other_suites
@@ -31,6 +32,8 @@ class Inheritance(NamedTuple):
     """By the name in `proxy_addresses`; they are closed at the end."""
     instance: str
     """The parent's name among the proxies of one storage."""
+    quotas: QuotaTable
+    """Shared by the parent's workers."""
 
 
 class ProxyWorker(NamedTuple):
@@ -49,7 +52,9 @@ async def run_proxy_worker(configuration: Configuration, inheritance: Inheritanc
         refuse_other_suites(tls.setup.context)
     with inherit_holder(configuration, inheritance.safe_key) as holder:
         with loading():
-            state = load_holder_state(holder, configuration.require_holder(), workers=settings.workers)
+            state = load_holder_state(
+                holder, configuration.require_holder(), workers=settings.workers, quotas=inheritance.quotas
+            )
         audit, instance = configuration.audit, inheritance.instance
         async with run_proxy_service(holder, state, audit=audit, instance=instance) as proxy:
             endpoints = proxy_endpoints(settings, proxy.service, tls, proxy.metrics)

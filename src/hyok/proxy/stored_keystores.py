@@ -21,6 +21,7 @@ from hyok.proxy.authorization.stored_policies import read_key_store_policies
 from hyok.proxy.keystores import Credential, ExternalKey, ExternalKeys, KeyStore, KeyStoreDirectory
 from hyok.proxy.predecessors import AadLayout, PredecessorError, parse_predecessor
 from hyok.quota import Quota
+from hyok.quota_table import QuotaTable
 from hyok.sigv4.signing import SigningKeys
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
@@ -39,12 +40,17 @@ class StoredKeyStores:
     """Keeps a directory as the storage has it."""
 
     def __init__(
-        self, storage: Storage, safe: Safe, *, workers: int = 1, organizations: Organizations | None = None
+        self,
+        storage: Storage,
+        safe: Safe,
+        *,
+        quotas: QuotaTable | None = None,
+        organizations: Organizations | None = None,
     ) -> None:
-        """Read all key stores, which blocks: called at start. `workers` processes share each quota."""
+        """Read all key stores, which blocks: called at start. Processes with the same `quotas` share each quota."""
         self._storage = storage
         self._safe = safe
-        self._workers = workers
+        self._quotas = QuotaTable() if quotas is None else quotas
         self._organizations = organizations or {}
         with storage.reading() as connection:
             self.directory = KeyStoreDirectory(self._read_key_stores(connection, None))
@@ -85,7 +91,7 @@ class StoredKeyStores:
                 external_keys=ExternalKeys(),
                 created_at=row.created_at,
                 predecessors=_read_predecessors(row.name, row.predecessors),
-                quota=None if row.quota is None else Quota(row.quota / self._workers),
+                quota=None if row.quota is None else Quota(row.quota, self._quotas.bucket(row.name)),
                 policies=read_key_store_policies(connection, self._safe, row.name, self._organizations),
             )
             for row in connection.execute(query).all()
@@ -96,17 +102,12 @@ class StoredKeyStores:
         known = self.directory.named(key_store.name) if key_store else None
         if key_store is None or known is None or known.created_at != key_store.created_at:
             return key_store
-        return replace(key_store, external_keys=known.external_keys, quota=_keep_bucket(known.quota, key_store.quota))
+        return replace(key_store, external_keys=known.external_keys)
 
     def _put_key(self, key_store_name: str, key: ExternalKey) -> None:
         key_store = self.directory.named(key_store_name)
         if key_store is not None:
             key_store.external_keys.put(key)
-
-
-def _keep_bucket(known: Quota | None, read: Quota | None) -> Quota | None:
-    # A new bucket is full: a quota that did not change must not be had twice.
-    return known if known and read and known.per_second == read.per_second else read
 
 
 class _Place(NamedTuple):

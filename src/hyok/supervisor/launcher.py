@@ -11,6 +11,7 @@ from uuid import uuid4
 from hyok.config.configuration import Configuration
 from hyok.config.root_sources import names_variable
 from hyok.custody.safe import SafeKey
+from hyok.quota_table import make_shared_memory
 from hyok.supervisor import systemd
 from hyok.supervisor.messages import Orders
 from hyok.supervisor.worker_process import WorkerProcess, start_worker
@@ -50,6 +51,7 @@ class Launcher:
         self._listeners = listeners
         self._environment = environment
         self._instance = uuid4().hex
+        self._quotas = make_shared_memory()
 
     async def launch(self, generation: Generation) -> WorkerProcess:
         """Start a worker of this generation. OSError if the system refuses."""
@@ -61,16 +63,18 @@ class Launcher:
             tls=generation.tls,
             listeners={name: tuple(each.fileno() for each in group) for name, group in self._listeners.items()},
             instance=self._instance,
+            quotas=self._quotas.fileno(),
         )
         return await start_worker(
             self._command,
             orders,
-            [each for group in self._listeners.values() for each in group],
+            [self._quotas.fileno(), *(each.fileno() for group in self._listeners.values() for each in group)],
             environment=workers_environment(self._environment, generation.configuration),
         )
 
     def close(self) -> None:
         """Close this process's listening sockets; those of its workers, and systemd's, stay open."""
+        self._quotas.close()
         for group in self._listeners.values():
             for listener in group:
                 listener.close()

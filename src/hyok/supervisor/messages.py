@@ -36,6 +36,8 @@ class Orders(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Inherited descriptors of listening sockets, by the endpoint's name."""
     instance: str
     """The name of this parent with its workers among the proxies of one storage."""
+    quotas: int
+    """The inherited descriptor of the table of quotas."""
 
 
 class ReplaceTls(msgspec.Struct, frozen=True, tag=True):

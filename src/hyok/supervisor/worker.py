@@ -14,6 +14,7 @@ from hyok.assembly.proxy_worker import Inheritance, run_proxy_worker
 from hyok.config.configuration import parse_configuration
 from hyok.errors import HyokError
 from hyok.metrics.report import ProcessReport
+from hyok.quota_table import QuotaTable
 from hyok.supervisor.messages import (
     BEAT_SECONDS,
     Beat,
@@ -63,7 +64,8 @@ async def _serve(orders: Orders, channel: Channel[FromParent]) -> None:
     listeners = {
         name: [socket.socket(fileno=each) for each in descriptors] for name, descriptors in orders.listeners.items()
     }
-    inheritance = Inheritance(orders.safe_key, orders.tls, listeners, orders.instance)
+    quotas = QuotaTable(orders.quotas)
+    inheritance = Inheritance(orders.safe_key, orders.tls, listeners, orders.instance, quotas)
     async with run_proxy_worker(configuration, inheritance) as worker:
         stopped = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)

@@ -71,7 +71,7 @@ class WorkerProcess:
 async def start_worker(
     command: Sequence[str],
     orders: Orders,
-    listeners: Iterable[socket.socket],
+    descriptors: Iterable[int],
     *,
     environment: Mapping[str, str],
 ) -> WorkerProcess:
@@ -88,7 +88,7 @@ async def start_worker(
                 str(theirs.fileno()),
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=[theirs.fileno(), *(listener.fileno() for listener in listeners)],
+                pass_fds=[theirs.fileno(), *descriptors],
                 process_group=0,
             )
         except BaseException:

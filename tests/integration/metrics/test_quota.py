@@ -18,10 +18,11 @@ BURST_SECONDS = 1.5
 SECONDS = 3.0
 
 
-def test_two_workers_together_let_the_quota_through_within_ten_percent(measured: Measured) -> None:
+@pytest.mark.parametrize("is_even", [True, False], ids=["both workers asked", "all requests to one"])
+def test_two_workers_together_let_the_quota_through_within_ten_percent(measured: Measured, is_even: bool) -> None:
     measured.hyok("keystore", "update", "main", "--quota", str(QUOTA))
     time.sleep(1.0)
-    clients = measured.connect_to_both_workers(each=4)
+    clients = measured.connect_to_both_workers(each=4) if is_even else [Client(measured.start, measured.proxy.port)]
 
     began = time.monotonic()
     answers = encrypt_on_each(clients, seconds=BURST_SECONDS + SECONDS)

@@ -16,6 +16,7 @@ from hyok.administration.keystores import create_key_store, delete_key_store, up
 from hyok.custody.safe import Safe
 from hyok.proxy.keystores import ExternalKey, KeyStoreDirectory
 from hyok.proxy.stored_keystores import StoredKeyStores
+from hyok.quota_table import QuotaTable
 from hyok.storage.changes import changes_since, current_position
 from hyok.storage.engine import Storage
 from hyok.storage.schema import credentials
@@ -192,18 +193,28 @@ def test_a_retired_credential_made_active_by_hand_is_left_out(server: Server) ->
 
 
 def test_a_quota_is_shared_by_the_workers_and_changes_online(server: Server) -> None:
-    server.stored = StoredKeyStores(server.storage, server.safe, workers=4)
-    for quota, share in ((100, 25.0), (None, None), (30, 7.5)):
+    table = QuotaTable()
+    server.stored = StoredKeyStores(server.storage, server.safe, quotas=table)
+    for quota in (None, 3):
         update_key_store(server.storage, server.clock, "alpha", partial(replace, quota=quota))
         kept = server.catch_up().by_prefix[b"/alpha"].quota
-        assert (kept.per_second if kept else None) == share
+        assert (kept.per_second if kept else None) == quota
+    assert kept is not None
+    assert [kept.admit() for _ in range(4)] == [True, True, True, False]
+    other = StoredKeyStores(server.storage, server.safe, quotas=table)
+    theirs = other.directory.by_prefix[b"/alpha"].quota
+    assert theirs is not None
+    assert not theirs.admit()
 
 
-def test_a_change_that_is_not_the_quotas_does_not_fill_the_bucket_again(server: Server) -> None:
+def test_a_change_does_not_fill_the_bucket_again(server: Server) -> None:
     update_key_store(server.storage, server.clock, "alpha", lambda one: replace(one, quota=2))
     bucket = server.catch_up().by_prefix[b"/alpha"].quota
+    assert bucket is not None
+    assert [bucket.admit() for _ in range(3)] == [True, True, False]
 
     create_credential(server.storage, server.safe, server.clock, key_store="alpha")
 
-    assert bucket is not None
-    assert server.catch_up().by_prefix[b"/alpha"].quota is bucket
+    again = server.catch_up().by_prefix[b"/alpha"].quota
+    assert again is not None
+    assert not again.admit()

@@ -131,7 +131,10 @@ class Stage:
                 playing.cancel()
                 await running
 
-        asyncio.run(main())
+        try:
+            asyncio.run(main())
+        finally:
+            self._launcher.close()
 
     async def _launch(self, generation: Generation) -> WorkerProcess:
         if self.launch_errors:

@@ -38,6 +38,7 @@ ORDERS = Orders(
     tls=TLS,
     listeners={"proxy": (7, 8)},
     instance="one of the proxies",
+    quotas=9,
 )
 
 
