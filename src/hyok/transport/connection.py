@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 from hyok.transport.reader import RequestReader
 from hyok.transport.responses import CONTINUE
 from hyok.transport.sockets import Address
-from hyok.transport.steps import Begun
+from hyok.transport.steps import Begun, Paused, Reply
 from hyok.transport.tls import common_name
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._buffer = server.buffer
         self._idle_seconds = server.limits.idle_seconds
         self._transport: asyncio.Transport | None = None
-        self._task: asyncio.Task[HttpResponse] | None = None
+        self._task: asyncio.Task[HttpResponse] | Paused | None = None
+        """The answer that is being made, if it waits for something."""
         self._answering = HttpRequest(Peer("", ""))
         self._unsent = 0
         """Answers that the turn has: their records may not be safe yet."""
@@ -128,6 +130,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._server.forget(self)
         self._reader.finish()
         self._reader.requests.clear()
+        if isinstance(self._task, Paused):
+            self._task = self._in_task(*self._task)
         if self._task is not None:
             self._task.cancel()
 
@@ -144,7 +148,13 @@ class HttpConnection(asyncio.BufferedProtocol):
     # The turn calls these.
 
     def answer_requests(self) -> None:
-        """Answer the requests that came whole."""
+        """Go on with the answer that has waited, if it can; answer the requests that came whole."""
+        task = self._task
+        if isinstance(task, Paused) and task.reply.done():
+            self._task = None
+            self._advance(self._answering, task.coroutine)
+            self._go_on()
+            return
         self._answer_requests()
         reader = self._reader
         if reader.is_reading or reader.requests or reader.refusal is not None or self._task is not None:
@@ -203,19 +213,33 @@ class HttpConnection(asyncio.BufferedProtocol):
         requests = self._reader.requests
         while requests and self._task is None and not self._is_writing_paused:
             request = requests.popleft()
-            coroutine = self._answer(request)
-            try:
-                waiting_for = coroutine.send(None)
-            except StopIteration as end:
-                self._send(request, end.value)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # a fault of one request stays with it
-                self._send(request, self._failed(error))
+            self._advance(request, self._answer(request))
+
+    def _advance(self, request: HttpRequest, coroutine: Coroutine[Any, Any, HttpResponse]) -> None:
+        """Run what makes an answer to its end, or to where it waits."""
+        try:
+            waiting_for = coroutine.send(None)
+        except StopIteration as end:
+            self._send(request, end.value)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # a fault of one request stays with it
+            self._send(request, self._failed(error))
+        else:
+            self._answering = request
+            if isinstance(waiting_for, Reply):
+                waiting_for.go_on = self._ask_turn
+                self._task = Paused(coroutine, waiting_for)
             else:
-                self._answering = request
-                self._task = task = self._server.loop.create_task(Begun(coroutine, waiting_for))
-                self._server.tasks.add(task)
-                # Not at the end of the task itself: the next request must not run inside this one's task.
-                task.add_done_callback(self._task_done)
+                self._task = self._in_task(coroutine, waiting_for)
+
+    def _ask_turn(self) -> None:
+        self._turn.ask(self)
+
+    def _in_task(self, coroutine: Coroutine[Any, Any, HttpResponse], waiting_for: object) -> asyncio.Task[HttpResponse]:
+        task = self._server.loop.create_task(Begun(coroutine, waiting_for))
+        self._server.tasks.add(task)
+        # Not at the end of the task itself: the next request must not run inside this one's task.
+        task.add_done_callback(self._task_done)
+        return task
 
     def _task_done(self, task: asyncio.Task[HttpResponse]) -> None:
         self._server.tasks.discard(task)

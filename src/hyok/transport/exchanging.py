@@ -9,6 +9,7 @@ from typing import Generic, Protocol, Self, TypeVar, cast
 
 from hyok.clock import NO_DEADLINE, Deadline, remaining_seconds
 from hyok.transport.exchange import TransportError, TransportFailure
+from hyok.transport.steps import Reply
 from hyok.transport.tls import ResumingTls, explain
 
 A = TypeVar("A")
@@ -72,7 +73,7 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
             await self._wait_for_loss(deadline)
         if transport is None or transport.is_closing():
             raise self._loss
-        waiter: asyncio.Future[A] = self._loop.create_future()
+        waiter: Reply[A] = Reply(self._loop)
         self._waiter = waiter
         timer = None
         if deadline != NO_DEADLINE:

@@ -170,8 +170,8 @@ class _UvicornServer(uvicorn.Server):
             )
             for connection in connections:
                 connection.abort()
-            if self.http.tasks:
-                await asyncio.wait(self.http.tasks)
+            while self.http.connections or self.http.tasks:  # noqa: ASYNC110  # sets tell nobody when they are empty
+                await asyncio.sleep(_LINGER_STEP_SECONDS)
         await self._end_handshakes()
 
     async def _end_handshakes(self) -> None:

@@ -20,6 +20,7 @@ from hyok.transport.limits import ConnectionLimit, Limits
 from hyok.transport.messages import HttpRequest, HttpResponse
 from hyok.transport.serving import Endpoint, run, serve
 from hyok.transport.sockets import Address, address_of, listen
+from hyok.transport.steps import Reply
 from hyok.transport.tls import client_context, server_context
 from tests.integration.transport.programs import ANY_PORT, raw_client, run_briefly, serving
 from tests.unit.transport.certificates import authority_source, key_pair
@@ -32,11 +33,6 @@ GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 async def slowly(request: HttpRequest) -> HttpResponse:
     await asyncio.sleep(0.3)
     return HttpResponse(200, b"done")
-
-
-async def never(request: HttpRequest) -> HttpResponse:
-    await asyncio.sleep(3600)
-    raise AssertionError
 
 
 def test_several_services_run_side_by_side_and_each_tells_its_real_port() -> None:
@@ -174,7 +170,21 @@ def test_the_drain_answers_what_has_come_and_takes_nothing_more() -> None:
     run_briefly(scenario)
 
 
-def test_what_takes_longer_than_the_drain_is_cut_and_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("is_reply", [False, True], ids=["in a task", "without a task"])
+def test_what_takes_longer_than_the_drain_is_cut_and_cancelled(
+    caplog: pytest.LogCaptureFixture, *, is_reply: bool
+) -> None:
+    cancelled: list[bytes] = []
+
+    async def never(request: HttpRequest) -> HttpResponse:
+        loop = asyncio.get_running_loop()
+        try:
+            await (Reply(loop) if is_reply else loop.create_future())
+        except asyncio.CancelledError:
+            cancelled.append(request.target)
+            raise
+        raise AssertionError
+
     async def scenario() -> None:
         async with serving(ScriptedService(never), drain_seconds=0.3) as address:
             reader, writer = await asyncio.open_connection(*address)
@@ -182,6 +192,7 @@ def test_what_takes_longer_than_the_drain_is_cut_and_cancelled(caplog: pytest.Lo
             await asyncio.sleep(0.05)
             began = monotonic()
         assert 0.25 < monotonic() - began < 1.5
+        assert cancelled == [b"/x"]
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(1)
         writer.close()

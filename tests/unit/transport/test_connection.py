@@ -14,6 +14,7 @@ from hyok.transport.limits import ConnectionLimit, Limits, TimeBudget, counted_a
 from hyok.transport.messages import HttpRequest, HttpResponse, Refusal
 from hyok.transport.server import HttpServer
 from hyok.transport.sockets import Address
+from hyok.transport.steps import Reply
 from tests.unit.transport.doubles import Answer, RecordingTransport, ScriptedService, answer_with_target, deliver
 
 
@@ -60,20 +61,28 @@ def play(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 class Gate:
     """An answer that waits until it is let go, for targets that begin with `/wait`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_reply: bool = False) -> None:
+        self._is_reply = is_reply
         self.futures: dict[bytes, asyncio.Future[bytes]] = {}
         self.cancelled: list[bytes] = []
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         if not request.target.startswith(b"/wait"):
             return HttpResponse(200, request.target)
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bytes] = Reply(loop) if self._is_reply else loop.create_future()
         self.futures[request.target] = future
         try:
             return HttpResponse(200, await future)
         except asyncio.CancelledError:
             self.cancelled.append(request.target)
             raise
+
+
+@pytest.fixture(params=[False, True], ids=["in a task", "without a task"])
+def gate(request: pytest.FixtureRequest) -> Gate:
+    """A gate whose answers go on in a task, or, where they wait for a `Reply`, without one."""
+    return Gate(is_reply=request.param)
 
 
 def test_an_answer_that_does_not_wait_needs_no_task() -> None:
@@ -91,9 +100,62 @@ def test_an_answer_that_does_not_wait_needs_no_task() -> None:
     play(scenario)
 
 
-def test_answers_come_in_the_order_of_the_requests_even_when_an_early_one_waits() -> None:
+def test_an_answer_that_waits_for_a_reply_needs_no_task_until_it_waits_for_another_thing() -> None:
     async def scenario() -> None:
-        gate = Gate()
+        loop = asyncio.get_running_loop()
+        replies: list[Reply[bytes]] = []
+        tasks: list[object] = []
+
+        async def answer(request: HttpRequest) -> HttpResponse:
+            for _ in range(2):
+                replies.append(Reply(loop))
+                await replies[-1]
+                tasks.append(asyncio.current_task())
+            await asyncio.sleep(0)
+            tasks.append(asyncio.current_task())
+            return HttpResponse(200, await replies[-1])
+
+        scene = Scene(answer)
+        loop.call_soon(deliver, scene.connection, get(b"/"))
+        await turns()
+        for number in range(2):
+            assert not scene.server.tasks
+            loop.call_soon(replies[number].set_result, b"there")
+            await turns(10)
+        assert bodies(scene.transport.take()) == [b"there"]
+        assert tasks[:2] == [None, None]
+        assert tasks[2] is not None
+
+    play(scenario)
+
+
+def test_a_reply_and_the_loss_of_the_client_in_one_turn_cancel_the_answer(gate: Gate) -> None:
+    async def scenario() -> None:
+        scene = Scene(gate.answer)
+        await scene.receive(get(b"/wait") + get(b"/next"))
+        gate.futures[b"/wait"].set_result(b"too late")
+        scene.connection.connection_lost(None)
+        await turns()
+        assert [request.target for request in scene.service.requests] == [b"/wait"]
+        assert not scene.server.tasks
+        assert scene.transport.take() == b""
+
+    play(scenario)
+
+
+def test_a_reply_that_fails_fails_the_answer(gate: Gate) -> None:
+    async def scenario() -> None:
+        scene = Scene(gate.answer)
+        await scene.receive(get(b"/wait") + get(b"/next"))
+        gate.futures[b"/wait"].set_exception(LookupError())
+        await turns()
+        assert bodies(scene.transport.take()) == [b"failed", b"/next"]
+
+    play(scenario)
+
+
+def test_answers_come_in_the_order_of_the_requests_even_when_an_early_one_waits(gate: Gate) -> None:
+    async def scenario() -> None:
         scene = Scene(gate.answer)
         sent = get(b"/a") + get(b"/wait1") + get(b"/b") + get(b"/wait2") + get(b"/c")
         assert await scene.receive(sent) == [b"/a"]
@@ -124,9 +186,8 @@ def test_each_request_begins_outside_the_task_of_the_one_before() -> None:
     play(scenario)
 
 
-def test_reading_pauses_while_too_many_requests_wait() -> None:
+def test_reading_pauses_while_too_many_requests_wait(gate: Gate) -> None:
     async def scenario() -> None:
-        gate = Gate()
         scene = Scene(gate.answer, Limits(pipelined_requests=2))
         await scene.receive(get(b"/wait") + get(b"/a"))
         assert scene.transport.is_reading()
@@ -155,9 +216,8 @@ def test_nothing_is_answered_while_the_client_does_not_read() -> None:
     play(scenario)
 
 
-def test_the_work_of_a_client_that_has_gone_is_cancelled_and_what_waited_behind_it_never_begins() -> None:
+def test_the_work_of_a_client_that_has_gone_is_cancelled_and_what_waited_behind_it_never_begins(gate: Gate) -> None:
     async def scenario() -> None:
-        gate = Gate()
         scene = Scene(gate.answer)
         await scene.receive(get(b"/wait") + get(b"/next"))
         scene.transport.abort()
@@ -189,9 +249,8 @@ def test_a_service_that_raises_gives_an_internal_error_and_the_connection_lives_
     assert caplog.text.count("LookupError: a fault") == 2
 
 
-def test_a_service_whose_work_was_cancelled_gives_an_internal_error() -> None:
+def test_a_service_whose_work_was_cancelled_gives_an_internal_error(gate: Gate) -> None:
     async def scenario() -> None:
-        gate = Gate()
         scene = Scene(gate.answer)
         await scene.receive(get(b"/wait"))
         gate.futures[b"/wait"].cancel()
@@ -201,9 +260,8 @@ def test_a_service_whose_work_was_cancelled_gives_an_internal_error() -> None:
     play(scenario)
 
 
-def test_a_refusal_comes_after_the_answers_before_it_and_says_that_the_connection_closes() -> None:
+def test_a_refusal_comes_after_the_answers_before_it_and_says_that_the_connection_closes(gate: Gate) -> None:
     async def scenario() -> None:
-        gate = Gate()
         scene = Scene(gate.answer)
         assert await scene.receive(get(b"/wait") + b"nonsense\r\n\r\n") == []
         gate.futures[b"/wait"].set_result(b"good")
@@ -257,9 +315,8 @@ def test_the_last_request_that_a_connection_may_have_closes_it() -> None:
     play(scenario)
 
 
-def test_a_client_is_told_to_continue_once_and_after_the_answers_before() -> None:
+def test_a_client_is_told_to_continue_once_and_after_the_answers_before(gate: Gate) -> None:
     async def scenario() -> None:
-        gate = Gate()
         scene = Scene(gate.answer)
         post = b"POST /post HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         assert await scene.receive(get(b"/wait") + post) == []
@@ -327,9 +384,8 @@ def test_a_connection_that_does_not_close_is_cut() -> None:
     play(scenario)
 
 
-def test_timeouts_follow_what_the_connection_is_doing() -> None:
+def test_timeouts_follow_what_the_connection_is_doing(gate: Gate) -> None:
     async def scenario() -> None:
-        gate = Gate()
         limits = Limits(head_seconds=3, message_seconds=7, idle_seconds=50)
         scene = Scene(gate.answer, limits)
 
@@ -377,9 +433,8 @@ def test_at_drain_an_answer_that_has_not_left_yet_leaves_first() -> None:
     play(scenario)
 
 
-def test_at_drain_what_waits_is_answered_and_then_the_connection_closes() -> None:
+def test_at_drain_what_waits_is_answered_and_then_the_connection_closes(gate: Gate) -> None:
     async def scenario() -> None:
-        gate = Gate()
         scene = Scene(gate.answer)
         await scene.receive(get(b"/wait") + get(b"/behind"))
         scene.connection.shutdown()
@@ -423,9 +478,8 @@ def test_a_connection_whose_handshake_ends_during_the_drain_gets_one_answer() ->
     play(scenario)
 
 
-def test_a_client_that_ends_its_side_while_its_answer_is_being_made_is_taken_to_be_gone() -> None:
+def test_a_client_that_ends_its_side_while_its_answer_is_being_made_is_taken_to_be_gone(gate: Gate) -> None:
     async def scenario() -> None:
-        gate = Gate()
         scene = Scene(gate.answer)
         await scene.receive(get(b"/wait"))
         assert not scene.connection.eof_received()  # so the transport closes
