@@ -78,7 +78,8 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         timer = None
         if deadline != NO_DEADLINE:
             timer = self._loop.call_later(max(0.0, remaining_seconds(deadline)), self._time_out)
-        transport.write(payload)
+        # With the others of this turn: the first that leaves wakes the server, which is at work from then on.
+        self._loop.call_soon(transport.write, payload)
         try:
             return await waiter
         finally:

@@ -12,6 +12,9 @@ from hyok.transport.exchanging import UnansweredError, UnsentError
 from tests.unit.transport.doubles import RecordingTransport, deliver
 
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
 class Owner:
     def welcome(self, connection: ClientConnection) -> None: ...
 
@@ -27,10 +30,34 @@ async def answered_once() -> tuple[ClientConnection, RecordingTransport]:
     connection.connection_made(transport)
     exchange = asyncio.create_task(connection.exchange(b"first", NO_DEADLINE))
     await asyncio.sleep(0)
-    deliver(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    deliver(connection, OK)
     await exchange
     transport.take()
     return connection, transport
+
+
+async def turns(count: int = 3) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def test_the_requests_of_one_turn_leave_together_after_the_work_for_all_of_them() -> None:
+    async def scenario() -> None:
+        kept = [await answered_once() for _ in range(2)]
+        written: list[bytes] = []
+        exchanges = []
+        for connection, transport in kept:
+            exchange = connection.exchange(b"next", NO_DEADLINE)
+            exchange.send(None)
+            exchanges.append(exchange)
+            written += [transport.take()]
+        assert written == [b"", b""]
+        await turns()
+        assert [transport.take() for _, transport in kept] == [b"next", b"next"]
+        for exchange in exchanges:
+            exchange.close()
+
+    asyncio.run(scenario())
 
 
 def test_on_a_connection_that_is_closing_a_request_never_leaves() -> None:
@@ -48,7 +75,7 @@ def test_a_request_that_left_before_the_connection_closed_may_have_been_seen() -
     async def scenario() -> None:
         connection, transport = await answered_once()
         exchange = asyncio.create_task(connection.exchange(b"second", NO_DEADLINE))
-        await asyncio.sleep(0)
+        await turns()
         assert transport.take() == b"second"
         transport.close()
         with pytest.raises(UnansweredError) as raised:
