@@ -14,6 +14,7 @@ from hyok.transport.tls import ResumingTls, explain
 
 A = TypeVar("A")
 _BUFFER_BYTES = 16 * 1024  # for each connection, and there are few
+_TIMER_SECONDS = 0.001  # to which the event loop rounds
 ConnectionT_contra = TypeVar("ConnectionT_contra", contravariant=True)
 
 
@@ -52,6 +53,11 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         self._waiter: asyncio.Future[A] | None = None
         # A buffer of ours, for the reason that server.py gives.
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._deadline = NO_DEADLINE
+        """Of the exchange under way or, when there is none, of the last."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = NO_DEADLINE
+        """When the timer ends."""
         self._received_bytes = 0
         self._was_answered = False
         self._loss: TransportError | UnansweredError = UnsentError("closed while it was idle")
@@ -75,16 +81,14 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
             raise self._loss
         waiter: Reply[A] = Reply(self._loop)
         self._waiter = waiter
-        timer = None
-        if deadline != NO_DEADLINE:
-            timer = self._loop.call_later(max(0.0, remaining_seconds(deadline)), self._time_out)
+        self._deadline = deadline
+        if deadline < self._looks_at:
+            self._look_later(deadline)
         # With the others of this turn: the first that leaves wakes the server, which is at work from then on.
         self._loop.call_soon(transport.write, payload)
         try:
             return await waiter
         finally:
-            if timer is not None:
-                timer.cancel()
             if self._waiter is waiter:
                 self.abort()
 
@@ -173,6 +177,8 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
         elif not self._was_answered:
             self._loss = self._why_lost(exc)
         self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
         self._owner.forget(self)
         self.closed.set_result(None)
 
@@ -196,7 +202,20 @@ class ExchangeConnection(asyncio.BufferedProtocol, Generic[A]):
             )
         return UnansweredError("the connection was closed before an answer came")
 
-    def _time_out(self) -> None:
+    def _look_later(self, at: Deadline) -> None:
+        """Set the timer. It is not stopped when an answer comes, as nearly all do: it looks whether one is missing."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._looks_at = at
+        self._timer = self._loop.call_later(max(0.0, remaining_seconds(at)), self._look)
+
+    def _look(self) -> None:
+        self._timer, self._looks_at = None, NO_DEADLINE
+        if self._waiter is None or self._deadline == NO_DEADLINE:
+            return
+        if remaining_seconds(self._deadline) > _TIMER_SECONDS:
+            self._look_later(self._deadline)
+            return
         so_far = f"{self._received_bytes} bytes of the answer" if self._received_bytes else "no answer"
         self.fail(TransportFailure.TIMED_OUT, f"{so_far} by the deadline")
 

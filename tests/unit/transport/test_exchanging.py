@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from hyok.clock import NO_DEADLINE
+from hyok.clock import NO_DEADLINE, deadline_in
 from hyok.transport.client_connection import ClientConnection
+from hyok.transport.exchange import TransportError, TransportFailure
 from hyok.transport.exchanging import UnansweredError, UnsentError
 from tests.unit.transport.doubles import RecordingTransport, deliver
-
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -56,6 +56,25 @@ def test_the_requests_of_one_turn_leave_together_after_the_work_for_all_of_them(
         assert [transport.take() for _, transport in kept] == [b"next", b"next"]
         for exchange in exchanges:
             exchange.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_that_comes_before_that_of_an_earlier_exchange_holds_and_one_that_was_met_ends_nothing() -> None:
+    async def scenario() -> None:
+        connection, _ = await answered_once()
+        exchange = asyncio.create_task(connection.exchange(b"patient", deadline_in(0.05)))
+        await turns()
+        deliver(connection, OK)
+        await exchange
+        exchange = asyncio.create_task(connection.exchange(b"more patient", deadline_in(5)))
+        await asyncio.sleep(0.1)
+        assert not exchange.done()
+        deliver(connection, OK)
+        await exchange
+        with pytest.raises(TransportError) as raised:
+            await connection.exchange(b"impatient", deadline_in(0.02))
+        assert raised.value.failure is TransportFailure.TIMED_OUT
 
     asyncio.run(scenario())
 
