@@ -5,7 +5,8 @@ from __future__ import annotations
 from hyok.awsjson.service import load_service_model
 from hyok.config.settings import KmsQuotaSettings
 from hyok.errors import OperatorError
-from hyok.kms.quotas import MANAGEMENT_REQUESTS, RequestQuotas, RequestRates, ResourceQuotas
+from hyok.kms.request_quotas import MANAGEMENT_REQUESTS, RequestQuotas, RequestRates
+from hyok.kms.resource_quotas import ResourceQuotas
 
 
 def request_quotas(settings: KmsQuotaSettings) -> RequestQuotas | None:

@@ -13,7 +13,7 @@ from hyok.kms.call import Call
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import ALIAS_PREFIX, alias_arn
 from hyok.kms.pages import Page, page_of
-from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.resource_quotas import ResourceQuotas
 from hyok.kms.row_seals import RowSeals
 from hyok.kms.turns import Turns
 from hyok.kms.values import Alias, KmsKey

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from hyok.awsjson.errors import AwsError
 from hyok.kms.connection_state import ConnectionErrorCode, ConnectionState
 from hyok.kms.errors import limit_exceeded
-from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.resource_quotas import ResourceQuotas
 from hyok.secret import Secret
 
 _HTTPS: Final = "https://"

@@ -13,7 +13,7 @@ from hyok.awsjson.errors import AwsError
 from hyok.clock import NO_DEADLINE
 from hyok.kms.call import Call
 from hyok.kms.external_failures import ExternalFailure, failure_of, for_create_key, for_crypto
-from hyok.kms.quotas import RequestQuotas
+from hyok.kms.request_quotas import RequestQuotas
 from hyok.kms.values import ExternalKeyReference, KmsKey, OuterSealed
 from hyok.xks.integrity import integrity_value
 from hyok.xks.messages import (

@@ -17,7 +17,7 @@ from hyok.kms.grant_tokens import GrantTokens
 from hyok.kms.grant_values import Grant
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.pages import Page, page_of
-from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.resource_quotas import ResourceQuotas
 from hyok.kms.row_seals import RowSeals
 from hyok.kms.turns import Turns
 from hyok.kms.values import KmsKey

@@ -33,8 +33,8 @@ from hyok.kms.operations.keys import KeyOperations
 from hyok.kms.operations.refusals import RefusedOperations
 from hyok.kms.operations.rotation import RotationOperations
 from hyok.kms.operations.tags import TagOperations
-from hyok.kms.quotas import ResourceQuotas
 from hyok.kms.repository import load_keys
+from hyok.kms.resource_quotas import ResourceQuotas
 from hyok.kms.row_seals import RowSeals, seal_rows_of_older_storage
 from hyok.kms.stored_keys import StoredKeySpace
 from hyok.kms.turns import Turns

@@ -16,7 +16,7 @@ from hyok.kms.grant_index import GrantIndex
 from hyok.kms.key_index import KeyIndex
 from hyok.kms.key_names import ALIAS_PREFIX, alias_arn, refuse_name
 from hyok.kms.pages import Page, page_of
-from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.resource_quotas import ResourceQuotas
 from hyok.kms.row_seals import RowSeals
 from hyok.kms.turns import Turns
 from hyok.kms.values import ExternalKeyReference, KeyState, KmsKey, RotationType

@@ -23,7 +23,7 @@ from hyok.kms.caller import CallerIdentification, IdentificationFailure, Unident
 from hyok.kms.events.calls import Events
 from hyok.kms.identity import answer_get_caller_identity
 from hyok.kms.operation import Operation, OperationFamily
-from hyok.kms.quotas import RequestQuotas
+from hyok.kms.request_quotas import RequestQuotas
 from hyok.kms.trace import CallTrace
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 

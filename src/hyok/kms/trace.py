@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # a call has a trace, and these have calls
-    from hyok.kms.custom_key_stores import CustomKeyStore
-    from hyok.kms.values import KmsKey
+from hyok.kms.custom_key_stores import CustomKeyStore
+from hyok.kms.values import KmsKey
 
 
 class CallTrace:

@@ -23,7 +23,7 @@ from hyok.kms.external_keys import ExternalKeys
 from hyok.kms.key_space import open_key_space, operation_families
 from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
-from hyok.kms.quotas import RequestQuotas
+from hyok.kms.request_quotas import RequestQuotas
 from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.vpc_endpoint_services import EndpointService, EndpointServices

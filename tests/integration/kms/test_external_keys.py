@@ -11,7 +11,7 @@ import trustme
 
 from hyok.awsjson.errors import AwsError
 from hyok.kms.external_failures import CONSEQUENCES, ExternalFailure
-from hyok.kms.quotas import RequestQuotas, RequestRates
+from hyok.kms.request_quotas import RequestQuotas, RequestRates
 from tests.integration.kms.misbehaving_proxy import (
     Answer,
     Asked,

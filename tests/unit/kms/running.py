@@ -30,7 +30,8 @@ from hyok.kms.external_failures import ExternalFailure, for_create_key, for_cryp
 from hyok.kms.key_space import open_key_space, operation_families
 from hyok.kms.pipeline import KmsService
 from hyok.kms.principals import IdentityPolicy, make_identity
-from hyok.kms.quotas import RequestQuotas, ResourceQuotas
+from hyok.kms.request_quotas import RequestQuotas
+from hyok.kms.resource_quotas import ResourceQuotas
 from hyok.kms.schedule import KeySchedule
 from hyok.kms.store_repository import CustomKeyStoreRepository
 from hyok.kms.values import ExternalKeyReference, KmsKey, OuterSealed, RotationType

@@ -11,7 +11,8 @@ from hyok.awsjson.errors import AwsError
 from hyok.config.settings import KmsQuotaSettings
 from hyok.errors import OperatorError
 from hyok.kms.call import Call
-from hyok.kms.quotas import MANAGEMENT_REQUESTS, RequestQuotas, RequestRates, ResourceQuotas
+from hyok.kms.request_quotas import MANAGEMENT_REQUESTS, RequestQuotas, RequestRates
+from hyok.kms.resource_quotas import ResourceQuotas
 from tests.unit.kms.running import ACCOUNT, MODEL, OTHER_ACCOUNT, OTHER_REGION, REGION, a_call, running_kms
 
 THROTTLED = (

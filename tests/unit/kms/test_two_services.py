@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hyok.awsjson.errors import AwsError
-from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.resource_quotas import ResourceQuotas
 from hyok.storage.changes import changes_since
 from tests.unit.kms.running import RunningKms, running_kms
 

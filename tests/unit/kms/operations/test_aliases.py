@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hyok.awsjson.errors import AwsError
-from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.resource_quotas import ResourceQuotas
 from tests.unit.kms.running import ACCOUNT, OTHER_REGION, REGION, RunningKms, a_call
 
 ALIAS_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/app"

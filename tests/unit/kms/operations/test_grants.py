@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hyok.awsjson.errors import AwsError
-from hyok.kms.quotas import ResourceQuotas
+from hyok.kms.resource_quotas import ResourceQuotas
 from tests.unit.kms.running import ACCOUNT, OTHER_ACCOUNT, OTHER_REGION, RunningKms, running_kms
 
 ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"

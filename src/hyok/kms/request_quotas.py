@@ -1,7 +1,7 @@
-"""How much an account may have and ask for, by the quotas of AWS KMS. Requests are counted only where that is set.
+"""How much an account may ask for, by the quotas of AWS KMS. Requests are counted only where that is set.
 
 Each account and Region has its own, and each external key store, whichever accounts use it. A process counts what it
-serves itself. Source: AWS KMS Developer Guide, "Quotas": resource quotas, request quotas.
+serves itself. Source: AWS KMS Developer Guide, "Quotas": request quotas.
 """
 
 from __future__ import annotations
@@ -56,17 +56,6 @@ _CRYPTOGRAPHIC: Final[Mapping[str, int]] = {
 """Those that share one quota, and how much of it each takes: ReEncrypt is two operations."""
 _SHARED: Final = "(cryptographic operations)"
 _REMEMBERED_AT_MOST: Final = 10_000
-
-
-class ResourceQuotas(NamedTuple):
-    """How many there may be; 0 for as many as there are."""
-
-    custom_key_stores: int = 10
-    """In an account and Region, in whichever state."""
-    keys: int = 100_000
-    """In an account and Region, in whichever state."""
-    aliases_per_key: int = 50
-    grants_per_key: int = 50_000
 
 
 class RequestRates(NamedTuple):
