@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from hyok.assembly.authorization import accounts_in_organizations
 from hyok.assembly.authors import this_process
-from hyok.assembly.key_managers import KeyManagerAccess, OpenKeyManager, administer_key_managers, open_key_managers
+from hyok.assembly.key_manager_access import KeyManagerAccess, OpenKeyManager
+from hyok.assembly.key_managers import administer_key_managers, open_key_managers
 from hyok.assembly.recorded import record_changes
 from hyok.assembly.sides import anchor_storage, open_side, open_side_storage
 from hyok.clock import Clock, SystemClock

@@ -5,12 +5,10 @@ What a kind needs is imported where the kind is used, so that a process loads th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
 
+from hyok.assembly.key_manager_access import KeyManagerAccess, OpenKeyManager
 from hyok.assembly.recording import RecordingAdministrator
-from hyok.clock import Clock, SystemClock
 from hyok.config.settings import (
     ClusterKeyManagerSettings,
     EmbeddedKeyManagerSettings,
@@ -20,43 +18,7 @@ from hyok.config.settings import (
     PluginKeyManagerSettings,
     TransitKeyManagerSettings,
 )
-from hyok.custody.records import Recorder
-from hyok.custody.safe import Safe
-from hyok.keymanagers.interface import KeyAdministrator, KeyManager, MaterialAdministrator
-from hyok.keymanagers.pkcs11.modules import Modules
-from hyok.storage.changes import Change
-from hyok.storage.engine import Storage
-
-if TYPE_CHECKING:
-    from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
-
-Follow = Callable[[Sequence[Change]], Awaitable[None]]
-"""Takes in what changed in the storage."""
-
-
-class KeyManagerAccess(NamedTuple):
-    """What key managers are made with, besides their settings."""
-
-    storage: Storage
-    safe: Safe
-    clock: Clock
-    recorder: Recorder
-    pkcs11_modules: Modules
-    """Every library of this process: each may be loaded but once."""
-
-
-class OpenKeyManager(NamedTuple):
-    """A key manager that serves, and if its keys are in the storage, how it follows that and what it sees to there."""
-
-    manager: KeyManager
-    apply: Follow | None = None
-    upkeep: Callable[[], Coroutine[object, None, None]] | None = None
-    """Never ends by itself."""
-    encryption_share: Callable[[], float] | None = None
-    """How much one version has given out of what it may encrypt, for the key where it is most; from 0 to 1."""
-    forget_material: Callable[[], None] | None = None
-    """Drops the keys that lie open in memory."""
-
+from hyok.keymanagers.interface import KeyAdministrator, MaterialAdministrator
 
 SingleKeyManagerSettings = (
     EmbeddedKeyManagerSettings
@@ -90,49 +52,25 @@ def _open(
 ) -> OpenKeyManager:
     match settings:
         case EmbeddedKeyManagerSettings():
-            from hyok.keymanagers.embedded.disposal import KeyDisposal
-            from hyok.keymanagers.embedded.leasing import Leasing
-            from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
+            from hyok.assembly.embedded import open_embedded
 
-            leasing = Leasing(access.safe, access.clock, rotate_after=settings.rotate_after_encryptions)
-            embedded = EmbeddedKeyManager(access.storage, leasing)
-            embedded.lease_ahead()
-            return OpenKeyManager(
-                embedded,
-                embedded.apply,
-                KeyDisposal(access.storage, access.safe, access.clock).run,
-                embedded.most_used_share,
-                embedded.forget_material,
-            )
+            return open_embedded(settings, access)
         case Pkcs11KeyManagerSettings():
-            hsm = _make_hsm(name, settings, access.pkcs11_modules)
-            hsm.connect(others_stand_in=others_stand_in)
-            return OpenKeyManager(hsm)
+            from hyok.assembly.pkcs11 import open_hsm
+
+            return OpenKeyManager(open_hsm(name, settings, access.pkcs11_modules, others_stand_in=others_stand_in))
         case TransitKeyManagerSettings():
-            from hyok.assembly.transit import transit_setup
-            from hyok.keymanagers.transit.manager import TransitKeyManager
+            from hyok.assembly.transit import open_transit
 
-            return OpenKeyManager(TransitKeyManager(transit_setup(settings)))
+            return OpenKeyManager(open_transit(settings))
         case KmipKeyManagerSettings():
-            from hyok.assembly.kmip import kmip_setup
-            from hyok.keymanagers.kmip.manager import KmipKeyManager
+            from hyok.assembly.kmip import open_kmip
 
-            return OpenKeyManager(KmipKeyManager(kmip_setup(settings)))
+            return OpenKeyManager(open_kmip(settings))
         case PluginKeyManagerSettings():
             from hyok.assembly.plugin import open_plugin
 
             return OpenKeyManager(open_plugin(name, settings))
-
-
-def _make_hsm(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules) -> Pkcs11KeyManager:
-    from hyok.assembly.pkcs11 import pkcs11_setup
-    from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
-
-    return Pkcs11KeyManager(pkcs11_setup(name, settings, modules))
-
-
-def _clusters(settings: Mapping[str, KeyManagerSettings]) -> list[tuple[str, ClusterKeyManagerSettings]]:
-    return [(name, each) for name, each in settings.items() if isinstance(each, ClusterKeyManagerSettings)]
 
 
 def administer_key_managers(
@@ -160,24 +98,21 @@ def _recorded(name: str, administrator: KeyAdministrator, access: KeyManagerAcce
 def _administer(name: str, settings: SingleKeyManagerSettings, access: KeyManagerAccess) -> KeyAdministrator:
     match settings:
         case EmbeddedKeyManagerSettings():
-            from hyok.keymanagers.embedded.administrator import EmbeddedKeyAdministrator
+            from hyok.assembly.embedded import administer_embedded
 
-            return EmbeddedKeyAdministrator(access.storage, access.safe, access.clock)
+            return administer_embedded(access)
         case Pkcs11KeyManagerSettings():
-            from hyok.assembly.pkcs11 import pkcs11_setup
-            from hyok.keymanagers.pkcs11.administrator import Pkcs11KeyAdministrator
+            from hyok.assembly.pkcs11 import administer_hsm
 
-            return Pkcs11KeyAdministrator(partial(pkcs11_setup, name, settings, access.pkcs11_modules), access.clock)
+            return administer_hsm(name, settings, access.pkcs11_modules, access.clock)
         case TransitKeyManagerSettings():
-            from hyok.assembly.transit import transit_setup
-            from hyok.keymanagers.transit.administrator import TransitKeyAdministrator
+            from hyok.assembly.transit import administer_transit
 
-            return TransitKeyAdministrator(partial(transit_setup, settings))
+            return administer_transit(settings)
         case KmipKeyManagerSettings():
-            from hyok.assembly.kmip import kmip_setup
-            from hyok.keymanagers.kmip.administrator import KmipKeyAdministrator
+            from hyok.assembly.kmip import administer_kmip
 
-            return KmipKeyAdministrator(partial(kmip_setup, settings))
+            return administer_kmip(settings)
         case PluginKeyManagerSettings():
             from hyok.assembly.plugin import administer_plugin
 
@@ -192,20 +127,17 @@ def try_key_manager(settings: KeyManagerSettings) -> tuple[str, ...]:
         case ClusterKeyManagerSettings():
             return ()  # its members are tried by themselves
         case Pkcs11KeyManagerSettings():
-            from hyok.assembly.pkcs11 import pkcs11_setup
-            from hyok.keymanagers.pkcs11.administrator import Pkcs11KeyAdministrator
+            from hyok.assembly.pkcs11 import try_hsm
 
-            return Pkcs11KeyAdministrator(partial(pkcs11_setup, "", settings, Modules()), SystemClock()).find_faults()
+            return try_hsm(settings)
         case TransitKeyManagerSettings():
-            from hyok.assembly.transit import transit_setup
-            from hyok.keymanagers.transit.administrator import TransitKeyAdministrator
+            from hyok.assembly.transit import administer_transit
 
-            return TransitKeyAdministrator(partial(transit_setup, settings)).find_faults()
+            return administer_transit(settings).find_faults()
         case KmipKeyManagerSettings():
-            from hyok.assembly.kmip import kmip_setup
-            from hyok.keymanagers.kmip.administrator import KmipKeyAdministrator
+            from hyok.assembly.kmip import administer_kmip
 
-            return KmipKeyAdministrator(partial(kmip_setup, settings)).find_faults()
+            return administer_kmip(settings).find_faults()
         case PluginKeyManagerSettings():
             from hyok.assembly.plugin import try_plugin
 
@@ -218,10 +150,12 @@ def key_manager_policy(settings: KeyManagerSettings, key_ids: Iterable[str]) -> 
         case EmbeddedKeyManagerSettings() | Pkcs11KeyManagerSettings() | ClusterKeyManagerSettings():
             return ""
         case TransitKeyManagerSettings():
-            from hyok.keymanagers.transit.policy import least_privilege_policy
-            from hyok.keymanagers.transit.setup import is_key_name
+            from hyok.assembly.transit import transit_policy
 
-            names = {*key_ids, settings.health_key or ""}
-            return least_privilege_policy(settings.mount, filter(is_key_name, names))
+            return transit_policy(settings, key_ids)
         case KmipKeyManagerSettings() | PluginKeyManagerSettings():
             return ""  # each server has its own way to give permissions
+
+
+def _clusters(settings: Mapping[str, KeyManagerSettings]) -> list[tuple[str, ClusterKeyManagerSettings]]:
+    return [(name, each) for name, each in settings.items() if isinstance(each, ClusterKeyManagerSettings)]

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
+from hyok.clock import Clock, SystemClock
 from hyok.config.references import resolve_secret
 from hyok.config.settings import Pkcs11KeyManagerSettings, TokenNameSettings
 from hyok.errors import OperatorError
+from hyok.keymanagers.pkcs11.administrator import Pkcs11KeyAdministrator
 from hyok.keymanagers.pkcs11.apart import apart
 from hyok.keymanagers.pkcs11.dialects import choose_dialect
 from hyok.keymanagers.pkcs11.library import CryptokiError
+from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
 from hyok.keymanagers.pkcs11.modules import Modules
 from hyok.keymanagers.pkcs11.opening import TokenAccess
 from hyok.keymanagers.pkcs11.setup import Pkcs11Setup
 from hyok.keymanagers.pkcs11.slots import TokenName, TokenNameKind
 
 
-def pkcs11_setup(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules) -> Pkcs11Setup:
+def open_hsm(
+    name: str, settings: Pkcs11KeyManagerSettings, modules: Modules, *, others_stand_in: bool = False
+) -> Pkcs11KeyManager:
+    """Connect to the token. OperatorError if it does not serve, unless others stand in while it is away."""
+    manager = Pkcs11KeyManager(_setup(name, settings, modules))
+    manager.connect(others_stand_in=others_stand_in)
+    return manager
+
+
+def administer_hsm(
+    name: str, settings: Pkcs11KeyManagerSettings, modules: Modules, clock: Clock
+) -> Pkcs11KeyAdministrator:
+    """Make what changes its keys; the library is loaded when it is asked."""
+    return Pkcs11KeyAdministrator(partial(_setup, name, settings, modules), clock)
+
+
+def try_hsm(settings: Pkcs11KeyManagerSettings) -> tuple[str, ...]:
+    """Try to reach the token; what does not work, in sentences."""
+    return administer_hsm("", settings, Modules(), SystemClock()).find_faults()
+
+
+def _setup(name: str, settings: Pkcs11KeyManagerSettings, modules: Modules) -> Pkcs11Setup:
     """Load the maker's library and tell which token and how. OperatorError if that cannot be done."""
     return Pkcs11Setup(
         name=name,

@@ -140,18 +140,14 @@ def _ask_outside(source: RootSource, ask: Callable[[KeyManager], Coroutine[objec
 def _open_manager(source: RootSource) -> KeyManager:
     match source.settings:
         case Pkcs11KeyManagerSettings() as settings:
-            from hyok.assembly.pkcs11 import pkcs11_setup
-            from hyok.keymanagers.pkcs11.manager import Pkcs11KeyManager
+            from hyok.assembly.pkcs11 import open_hsm
             from hyok.keymanagers.pkcs11.modules import Modules
 
-            hsm = Pkcs11KeyManager(pkcs11_setup(source.key_manager, settings, Modules()))
-            hsm.connect()
-            return hsm
+            return open_hsm(source.key_manager, settings, Modules())
         case TransitKeyManagerSettings() as settings:
-            from hyok.assembly.transit import transit_setup
-            from hyok.keymanagers.transit.manager import TransitKeyManager
+            from hyok.assembly.transit import open_transit
 
-            return TransitKeyManager(transit_setup(settings))
+            return open_transit(settings)
         case _:
             raise OperatorError(f"{source}: there is no key manager of this kind and name in the configuration")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+
 from hyok.assembly.material import optional_key_pair, pem, secret_source, warn_of
 from hyok.config.settings import (
     AppRoleLoginSettings,
@@ -10,6 +13,9 @@ from hyok.config.settings import (
     TokenLoginSettings,
     TransitKeyManagerSettings,
 )
+from hyok.keymanagers.transit.administrator import TransitKeyAdministrator
+from hyok.keymanagers.transit.manager import TransitKeyManager
+from hyok.keymanagers.transit.policy import least_privilege_policy
 from hyok.keymanagers.transit.setup import (
     AppRoleLogin,
     CertificateLogin,
@@ -17,11 +23,27 @@ from hyok.keymanagers.transit.setup import (
     Login,
     TokenLogin,
     TransitSetup,
+    is_key_name,
 )
 from hyok.transport.tls import client_context
 
 
-def transit_setup(settings: TransitKeyManagerSettings) -> TransitSetup:
+def open_transit(settings: TransitKeyManagerSettings) -> TransitKeyManager:
+    """Make the key manager. OperatorError if a certificate does not serve."""
+    return TransitKeyManager(_setup(settings))
+
+
+def administer_transit(settings: TransitKeyManagerSettings) -> TransitKeyAdministrator:
+    """Make what changes its keys; the server is reached when it is asked."""
+    return TransitKeyAdministrator(partial(_setup, settings))
+
+
+def transit_policy(settings: TransitKeyManagerSettings, key_ids: Iterable[str]) -> str:
+    """Return the policy that lets hyok use these keys and no more."""
+    return least_privilege_policy(settings.mount, filter(is_key_name, {*key_ids, settings.health_key or ""}))
+
+
+def _setup(settings: TransitKeyManagerSettings) -> TransitSetup:
     """Tell where OpenBao or Vault is and how to get in. OperatorError if a certificate does not serve."""
     authorities = None if settings.authorities is None else pem(settings.authorities)
     tls = client_context(authorities, optional_key_pair(settings.client_certificate, settings.client_private_key))
