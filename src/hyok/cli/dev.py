@@ -48,8 +48,8 @@ def dev(
 
     With `--output json` it prints one line when it is ready, and no walk-through. Its KMS takes any AWS credentials.
     """
+    from hyok.dev.running import Ports
     from hyok.dev.session import DevOptions, run_dev
-    from hyok.dev.stack import Ports
 
     if port_base is None:
         ports = Ports(_DEFAULT_KMS_PORT, _DEFAULT_KMS_PORT + 1, _DEFAULT_PROXY_PORT)

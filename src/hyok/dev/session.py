@@ -13,8 +13,10 @@ import botocore.session
 import msgspec
 
 from hyok.dev.narration import Narrator
-from hyok.dev.stack import DevStack, Ports, prepare, run_stack
-from hyok.dev.walkthrough import ALIAS, EXTERNAL_KEY, STORE_NAME, Walkthrough
+from hyok.dev.running import Ports, run_stack
+from hyok.dev.sides import EXTERNAL_KEY, prepare
+from hyok.dev.stack import DevStack
+from hyok.dev.walkthrough import ALIAS, STORE_NAME, Walkthrough
 from hyok.transport.serving import run
 
 _PARENT_CHECK_SECONDS: Final = 0.5

@@ -1,99 +1,49 @@
-"""Both sides of the trust line in one process, for a laptop or CI: two folders that share nothing, one loop.
-
-The KMS reaches the proxy over TLS all the same, so that the pair always tests the real wire.
-"""
+"""What runs in `hyok dev`, for who walks through it: both sides, and what only their owners can do."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
-from uuid import uuid4
-
-import msgspec
 
 from hyok.administration import external_keys, keys
 from hyok.administration.credentials import CredentialPair, reveal_credential
 from hyok.administration.keystores import KeyStore, show_key_store
-from hyok.assembly.holder import Holder, HolderState, load_holder_state, open_holder
-from hyok.assembly.kms import KMS_LIMITS, Kms, run_kms_service
-from hyok.assembly.proxy import run_proxy_service
-from hyok.assembly.proxy_endpoints import check_proxy_tls
-from hyok.clock import NO_DEADLINE, AdjustableClock, SystemClock
-from hyok.config import values
-from hyok.config.configuration import Configuration, load_configuration
-from hyok.config.settings import EventSettings
-from hyok.dev.stopwatch import Border, Stopwatch, TimedExternalKeys, TimedKeyManager, TimedService
+from hyok.assembly.holder import Holder, HolderState
+from hyok.assembly.kms import Kms
+from hyok.clock import NO_DEADLINE, AdjustableClock
+from hyok.dev.sides import EXTERNAL_KEY, KEY_STORE, PROXY_HOST, Sides
+from hyok.dev.stopwatch import Stopwatch
 from hyok.errors import NotDoneError
 from hyok.keymanagers.interface import KeyAdministrator, KeyVersion, Sealed
 from hyok.kms.call import Call
-from hyok.kms.call_attributes import GivenAttributes
 from hyok.kms.ciphertext_blob import CiphertextBlob, parse_blob
 from hyok.kms.encryption_context import canonical_context
 from hyok.kms.inner_layer import InnerCiphertextError, open_inner
 from hyok.kms.values import OuterSealed
 from hyok.proxy.ciphertext_metadata import read_ciphertext_metadata
-from hyok.setup.new_directory import new_directory
-from hyok.setup.sides import CONFIGURATION_FILE, KEY_MANAGER, make_holder, make_kms
-from hyok.transport.development import DevelopmentCertificates, ensure_development_certificates
-from hyok.transport.pem import read_pem
+from hyok.setup.sides import KEY_MANAGER
 from hyok.transport.serving import Endpoint, serve
 from hyok.transport.sockets import Address
-from hyok.transport.tls import KeyPair, server_context
 from hyok.xks.aad import frame_aad
 
 T = TypeVar("T")
 
-PROXY_HOST: Final = "xks.hyok.test"
-KEY_STORE: Final = "dev"
-EXTERNAL_KEY: Final = "dev-key"
-_LOOPBACK: Final = "127.0.0.1"
-_REGION: Final = "eu-central-1"
 _CALL_SECONDS: Final = 30.0
 _SECONDS_PER_DAY: Final = 86_400
 
 
-class Ports(NamedTuple):
-    """Where `hyok dev` serves on 127.0.0.1; 0 takes a free port."""
+class Addresses(NamedTuple):
+    """Where everything serves."""
 
-    kms: int = 4580
-    kms_tls: int = 4581
-    proxy: int = 8443
-
-
-class Sides(NamedTuple):
-    """The configurations of both sides, and the certificate of the KMS's TLS endpoint."""
-
-    holder: Configuration
-    kms: Configuration
-    kms_certificates: DevelopmentCertificates
+    kms: Address
+    kms_tls: Address
+    proxy: Address
 
 
-def prepare(data: Path) -> Sides:
-    """Make both sides in `data`, or open what an earlier start made there. OperatorError if that cannot be."""
-    holder, kms = data / "holder", data / "kms"
-    if not (holder / CONFIGURATION_FILE).exists():
-        with new_directory(holder, last=CONFIGURATION_FILE) as draft:
-            make_holder(
-                draft, keystore=KEY_STORE, external_key_id=EXTERNAL_KEY, region=None, given=None, host=PROXY_HOST
-            )
-    # Renewed when they are about to expire: a folder of last year still works.
-    now = SystemClock().now()
-    certificates = ensure_development_certificates(holder / "tls", [PROXY_HOST, "localhost", _LOOPBACK], now=now)
-    if not (kms / CONFIGURATION_FILE).exists():
-        with new_directory(kms, last=CONFIGURATION_FILE) as draft:
-            make_kms(draft, region=_REGION, host=PROXY_HOST, authorities=certificates.authority.read_bytes())
-    (kms / "xks-ca.pem").write_bytes(certificates.authority.read_bytes())
-    return Sides(
-        load_configuration(holder / CONFIGURATION_FILE, {}),
-        load_configuration(kms / CONFIGURATION_FILE, {}),
-        ensure_development_certificates(kms / "tls", ["localhost", _LOOPBACK], now=now),
-    )
-
-
-class _ProxyDoor:
+class ProxyDoor:
     """The proxy's listener, which can be closed and opened again on its port."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -122,11 +72,11 @@ class DevStack:
         data: Path,
         holder: Holder,
         state: HolderState,
-        door: _ProxyDoor,
+        door: ProxyDoor,
         kms: Kms,
         deletion_clock: AdjustableClock,
         stopwatch: Stopwatch,
-        addresses: _Addresses,
+        addresses: Addresses,
     ) -> None:
         self._loop = loop
         self._sides = sides
@@ -250,75 +200,6 @@ class DevStack:
 
     def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_SECONDS)
-
-
-class _Addresses(NamedTuple):
-    kms: Address
-    kms_tls: Address
-    proxy: Address
-
-
-@asynccontextmanager
-async def run_stack(sides: Sides, data: Path, ports: Ports, *, events: Path | None = None) -> AsyncIterator[DevStack]:
-    """Serve both sides for the length of the block; the KMS records its calls in `events` if that is given."""
-    stopwatch = Stopwatch()
-    deletion_clock = AdjustableClock(SystemClock())
-    async with AsyncExitStack() as stack:
-        # 1. The holder's side.
-        holder = stack.enter_context(open_holder(sides.holder))
-        state = load_holder_state(holder, sides.holder.require_holder())
-        timed = {name: TimedKeyManager(manager, stopwatch) for name, manager in state.key_managers.items()}
-        audit = sides.holder.audit
-        proxy = await stack.enter_async_context(
-            run_proxy_service(holder, state._replace(key_managers=timed), audit=audit, instance=uuid4().hex)
-        )
-        tls = check_proxy_tls(sides.holder.require_proxy()).setup().context
-        door = _ProxyDoor(
-            Endpoint(
-                "proxy", Address(_LOOPBACK, ports.proxy), TimedService(proxy.service, Border.PROXY, stopwatch), tls
-            )
-        )
-        proxy_address = await door.open()
-        stack.push_async_callback(door.close)
-        # 2. KMS's side, told where the proxy is.
-        configured = sides.kms.require_kms()
-        settings = msgspec.structs.replace(
-            configured,
-            endpoint_map={PROXY_HOST: values.Address(*proxy_address)},
-            signatures="any-credentials",
-            events=configured.events if events is None else EventSettings(directory=events),
-        )
-        kms = await stack.enter_async_context(
-            run_kms_service(
-                settings,
-                schedule_clock=deletion_clock,
-                attributes=GivenAttributes(),
-                wrap_external_keys=lambda external_keys: TimedExternalKeys(external_keys, stopwatch),
-            )
-        )
-        service = TimedService(kms.service, Border.KMS, stopwatch)
-        certificates = sides.kms_certificates
-        kms_tls = server_context(KeyPair(read_pem(certificates.chain), read_pem(certificates.key))).context
-        running = await stack.enter_async_context(
-            serve(
-                [
-                    Endpoint("kms", Address(_LOOPBACK, ports.kms), service, None, KMS_LIMITS),
-                    Endpoint("kms-tls", Address(_LOOPBACK, ports.kms_tls), service, kms_tls, KMS_LIMITS),
-                ]
-            )
-        )
-        yield DevStack(
-            loop=asyncio.get_running_loop(),
-            sides=sides,
-            data=data,
-            holder=holder,
-            state=state,
-            door=door,
-            kms=kms,
-            deletion_clock=deletion_clock,
-            stopwatch=stopwatch,
-            addresses=_Addresses(running.address("kms"), running.address("kms-tls"), proxy_address),
-        )
 
 
 def _outer_of(blob: CiphertextBlob) -> OuterSealed:

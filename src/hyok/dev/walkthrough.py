@@ -7,80 +7,34 @@ any answer but AWS's ends the walk-through with an error.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from botocore.exceptions import ClientError
-
-from hyok.administration.credentials import CredentialPair
-from hyok.administration.keystores import KeyStore
-from hyok.dev.hops import DECRYPT, GENERATE_DATA_KEY, Hop, hops_of
+from hyok.dev.caller import Caller, require
+from hyok.dev.hops import DECRYPT, GENERATE_DATA_KEY, Hop
 from hyok.dev.narration import Narrator
 from hyok.dev.protected_object import ProtectedObject, protect, read_object, write_object
-from hyok.dev.stopwatch import Stopwatch
+from hyok.dev.sides import EXTERNAL_KEY
+from hyok.dev.stack import DevStack
 from hyok.errors import NotDoneError
 
 ALIAS = "alias/hyok-dev"
 STORE_NAME = "dev"
-EXTERNAL_KEY = "dev-key"
 SHORT_LIVED_EXTERNAL_KEY = "dev-key-short-lived"
 _CONTEXT = {"customer": "nile", "document": "statement-2026-11"}
-_POLL_SECONDS = 0.02
-_STATE_CHANGE_SECONDS = 10.0
 _SHORTEST_WAITING_DAYS = 7
-
-
-class Stack(Protocol):
-    """Both sides, running, as the walk-through needs them."""
-
-    stopwatch: Stopwatch
-    objects: Path
-    credential: CredentialPair
-    key_store: KeyStore
-
-    @property
-    def proxy_uri_endpoint(self) -> str:
-        """The proxy as KMS knows it."""
-        ...
-
-    def describe(self) -> Iterator[tuple[str, str]]:
-        """Tell what runs: label and text."""
-        ...
-
-    def ensure_external_key(self, key_id: str) -> None:
-        """Create an external key and add it to the key store, unless it is there."""
-        ...
-
-    def set_external_key_enabled(self, key_id: str, *, is_enabled: bool) -> None:
-        """Enable or disable an external key; returns when the running key manager obeys."""
-        ...
-
-    def without_proxy(self) -> AbstractContextManager[None]:
-        """Take the proxy off its port for the length of the block."""
-        ...
-
-    def open_outer_layer(self, ciphertext_blob: bytes, encryption_context: dict[str, str]) -> bytes:
-        """Do what the owner of the external key can do alone: remove the outer layer."""
-        ...
-
-    def open_inner_layer(self, ciphertext_blob: bytes, encryption_context: dict[str, str]) -> bytes:
-        """Do what KMS can do alone: try its backing key on what it holds. NotDoneError, as it does not open."""
-        ...
-
-    def age_deletion_schedule(self, days: int) -> None:
-        """Move the deletion schedule's clock forward; returns when what was due is deleted."""
-        ...
 
 
 class Walkthrough:
     """The walk-through. `client` is a KMS client of botocore, made as any AWS user makes one."""
 
-    def __init__(self, stack: Stack, client: Any, narrator: Narrator) -> None:
+    def __init__(self, stack: DevStack, client: Any, narrator: Narrator) -> None:
         self._stack = stack
         self._client = client
         self._narrator = narrator
+        self._caller = Caller(client, narrator, stack.stopwatch)
         self.store_id = ""
         self.key_arn = ""
 
@@ -109,7 +63,7 @@ class Walkthrough:
                 self.store_id = store["CustomKeyStoreId"]
                 self._narrator.fact("DescribeCustomKeyStores", f"{self.store_id}, kept from an earlier start")
                 return
-        answer, milliseconds = self._timed(
+        answer, milliseconds = self._caller.time(
             lambda: self._client.create_custom_key_store(
                 CustomKeyStoreName=STORE_NAME,
                 CustomKeyStoreType="EXTERNAL_KEY_STORE",
@@ -128,11 +82,11 @@ class Walkthrough:
         )
 
     def _connect(self) -> None:
-        if self._connection_state() == "CONNECTED":
+        if self._caller.connection_state(self.store_id) == "CONNECTED":
             return
         started = time.monotonic()
         self._client.connect_custom_key_store(CustomKeyStoreId=self.store_id)
-        states = self._await_state("CONNECTED")
+        states = self._caller.await_state(self.store_id, "CONNECTED")
         milliseconds = (time.monotonic() - started) * 1000
         self._narrator.fact("ConnectCustomKeyStore", f"{' → '.join(states)}  ({milliseconds:.0f} ms)")
 
@@ -142,22 +96,14 @@ class Walkthrough:
                 self.key_arn = self._client.describe_key(KeyId=ALIAS)["KeyMetadata"]["Arn"]
                 self._narrator.fact("DescribeKey", f"{self.key_arn}, kept from an earlier start")
                 return
-        metadata, milliseconds = self._timed(lambda: self._create_key(EXTERNAL_KEY, "hyok dev"))
+        metadata, milliseconds = self._caller.time(
+            lambda: self._caller.create_key(self.store_id, EXTERNAL_KEY, "hyok dev")
+        )
         self.key_arn = metadata["Arn"]
         self._narrator.fact("CreateKey", f"{self.key_arn}  ({milliseconds:.1f} ms)")
         self._narrator.fact("", f"origin EXTERNAL_KEY_STORE, tied to the external key {EXTERNAL_KEY} for life")
         self._client.create_alias(AliasName=ALIAS, TargetKeyId=metadata["KeyId"])
         self._narrator.fact("CreateAlias", ALIAS)
-
-    def _create_key(self, xks_key_id: str, description: str) -> dict[str, Any]:
-        answer = self._client.create_key(
-            Origin="EXTERNAL_KEY_STORE",
-            CustomKeyStoreId=self.store_id,
-            XksKeyId=xks_key_id,
-            Description=description,
-        )
-        metadata: dict[str, Any] = answer["KeyMetadata"]
-        return metadata
 
     # 3. As an AWS service that keeps objects.
 
@@ -170,7 +116,7 @@ class Walkthrough:
             return
         self._narrator.step("What an earlier start protected is still there")
         earlier = read_object(self._object_path)
-        answer = self._decrypt(earlier)
+        answer = self._caller.decrypt(earlier)
         size = len(earlier.open(answer["Plaintext"]))
         self._narrator.fact(
             "Decrypt", f"the wrapped data key of {self._object_path.name} opened; {size:,} bytes are back"
@@ -180,7 +126,7 @@ class Walkthrough:
         self._narrator.step("A file protected as an AWS service does it")
         plaintext = _statement()
         self._narrator.fact("the file", f"{len(plaintext):,} bytes, encryption context {_show_context(_CONTEXT)}")
-        answer, hops = self._traced(
+        answer, hops = self._caller.trace(
             GENERATE_DATA_KEY,
             lambda: self._client.generate_data_key(KeyId=ALIAS, KeySpec="AES_256", EncryptionContext=_CONTEXT),
         )
@@ -207,10 +153,10 @@ class Walkthrough:
             f"{len(protected.wrapped_data_key)} bytes; the data key itself is forgotten",
         )
         stored = read_object(self._object_path)
-        answer, hops = self._traced(DECRYPT, lambda: self._decrypt(stored))
+        answer, hops = self._caller.trace(DECRYPT, lambda: self._caller.decrypt(stored))
         self._narrator.fact("later, Decrypt", f"{sum(hop.milliseconds for hop in hops):.1f} ms over the same hops:")
         self._show(hops)
-        _require(stored.open(answer["Plaintext"]) == plaintext, "the file came back altered")
+        require(stored.open(answer["Plaintext"]) == plaintext, "the file came back altered")
         self._narrator.fact("the file", "is back, byte for byte")
         return stored
 
@@ -227,8 +173,8 @@ class Walkthrough:
         self._narrator.step("Three consequences of double encryption, tried")
         blob = protected.wrapped_data_key
         with self._stack.without_proxy():
-            self._refused(
-                "KMS without the proxy: Decrypt", lambda: self._decrypt(protected), "KMSInvalidStateException"
+            self._caller.expect_refusal(
+                "KMS without the proxy: Decrypt", lambda: self._caller.decrypt(protected), "KMSInvalidStateException"
             )
         try:
             self._stack.open_inner_layer(blob, protected.encryption_context)
@@ -252,7 +198,7 @@ class Walkthrough:
 
     def _show_deleted_key_stays_deleted(self) -> None:
         self._stack.ensure_external_key(SHORT_LIVED_EXTERNAL_KEY)
-        first = self._create_key(SHORT_LIVED_EXTERNAL_KEY, "hyok dev: lives for a minute")
+        first = self._caller.create_key(self.store_id, SHORT_LIVED_EXTERNAL_KEY, "hyok dev: lives for a minute")
         blob = self._client.encrypt(KeyId=first["KeyId"], Plaintext=b"written before the deletion")["CiphertextBlob"]
         self._client.schedule_key_deletion(KeyId=first["KeyId"], PendingWindowInDays=_SHORTEST_WAITING_DAYS)
         self._stack.age_deletion_schedule(_SHORTEST_WAITING_DAYS + 1)
@@ -261,9 +207,11 @@ class Walkthrough:
             f"{first['KeyId']}; the deletion schedule's clock was moved {_SHORTEST_WAITING_DAYS + 1} days forward in "
             "this process, which no KMS API and no `hyok kms serve` can do",
         )
-        second = self._create_key(SHORT_LIVED_EXTERNAL_KEY, "hyok dev: over the same external key")
+        second = self._caller.create_key(
+            self.store_id, SHORT_LIVED_EXTERNAL_KEY, "hyok dev: over the same external key"
+        )
         self._narrator.fact("made anew", f"{second['KeyId']}, over the same external key {SHORT_LIVED_EXTERNAL_KEY}")
-        self._refused(
+        self._caller.expect_refusal(
             "its Decrypt of old ciphertext",
             lambda: self._client.decrypt(KeyId=second["KeyId"], CiphertextBlob=blob),
             "IncorrectKeyException",
@@ -276,17 +224,19 @@ class Walkthrough:
     def _show_withdrawal(self, protected: ProtectedObject) -> None:
         self._narrator.step("Withdrawal: access ends until you give it back")
         with self._withdrawn_external_key():
-            self._refused(
-                "external key disabled: Decrypt", lambda: self._decrypt(protected), "KMSInvalidStateException"
+            self._caller.expect_refusal(
+                "external key disabled: Decrypt", lambda: self._caller.decrypt(protected), "KMSInvalidStateException"
             )
-        self._decrypt(protected)
+        self._caller.decrypt(protected)
         self._narrator.fact("external key enabled: Decrypt", "works again")
         self._client.disconnect_custom_key_store(CustomKeyStoreId=self.store_id)
-        states = self._await_state("DISCONNECTED")
+        states = self._caller.await_state(self.store_id, "DISCONNECTED")
         self._narrator.fact("DisconnectCustomKeyStore", " → ".join(states))
-        self._refused("store disconnected: Decrypt", lambda: self._decrypt(protected), "KMSInvalidStateException")
+        self._caller.expect_refusal(
+            "store disconnected: Decrypt", lambda: self._caller.decrypt(protected), "KMSInvalidStateException"
+        )
         self._connect()
-        self._decrypt(protected)
+        self._caller.decrypt(protected)
         self._narrator.fact("store connected: Decrypt", "works again")
 
     @contextmanager
@@ -296,61 +246,6 @@ class Walkthrough:
             yield
         finally:
             self._stack.set_external_key_enabled(EXTERNAL_KEY, is_enabled=True)
-
-    # What the steps share.
-
-    def _decrypt(self, protected: ProtectedObject) -> dict[str, Any]:
-        answer: dict[str, Any] = self._client.decrypt(
-            CiphertextBlob=protected.wrapped_data_key, EncryptionContext=protected.encryption_context
-        )
-        return answer
-
-    def _connection_state(self) -> str:
-        store = self._client.describe_custom_key_stores(CustomKeyStoreId=self.store_id)["CustomKeyStores"][0]
-        state: str = store["ConnectionState"]
-        if state == "FAILED":
-            raise NotDoneError(f"the key store's connection failed: {store['ConnectionErrorCode']}")
-        return state
-
-    def _await_state(self, wanted: str) -> list[str]:
-        seen: list[str] = []
-        give_up = time.monotonic() + _STATE_CHANGE_SECONDS
-        while time.monotonic() < give_up:
-            state = self._connection_state()
-            if state not in seen:
-                seen.append(state)
-            if state == wanted:
-                return seen
-            time.sleep(_POLL_SECONDS)
-        raise NotDoneError(f"the key store is {seen[-1]} after {_STATE_CHANGE_SECONDS:.0f} s, not {wanted}")
-
-    def _timed(self, call: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], float]:
-        started = time.monotonic()
-        answer = call()
-        return answer, (time.monotonic() - started) * 1000
-
-    def _traced(
-        self, contents: tuple[str, ...], call: Callable[[], dict[str, Any]]
-    ) -> tuple[dict[str, Any], tuple[Hop, ...]]:
-        self._stack.stopwatch.restart()
-        started = time.monotonic()
-        answer = call()
-        return answer, hops_of(self._stack.stopwatch.crossings, contents, started=started, ended=time.monotonic())
-
-    def _refused(self, label: str, call: Callable[[], object], exception: str) -> None:
-        try:
-            call()
-        except ClientError as error:
-            name, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-            _require(name == exception, f"{label}: {name} instead of {exception}")
-            self._narrator.refusal(label, f"{name}: {message}")
-        else:
-            raise NotDoneError(f"{label}: was not refused; {exception} was due")
-
-
-def _require(condition: bool, otherwise: str) -> None:
-    if not condition:
-        raise NotDoneError(f"the walk-through found a fault in hyok: {otherwise}")
 
 
 def _show_context(context: dict[str, str]) -> str:
