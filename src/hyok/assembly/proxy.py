@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from time import monotonic
 from typing import NamedTuple
 
 from hyok.assembly.audit import copy_administrative_records, open_service_log
@@ -88,7 +89,12 @@ def _open_parts(holder: Holder, state: HolderState, *, audit: AuditSettings, ins
 
 
 def _make_service(holder: Holder, state: HolderState, parts: _Parts) -> ProxyService:
-    has_stale_state, has_lost_lease = state.follower.is_stale, parts.fleet.is_lost
+    follower, fleet = state.follower, parts.fleet
+
+    def is_stale() -> bool:
+        now = monotonic()
+        return now > follower.ends_at or now > fleet.ends_at
+
     return ProxyService(
         identity=ProxyIdentity(version("hyok"), parts.fleet.size),
         key_stores=state.key_stores.directory,
@@ -98,7 +104,7 @@ def _make_service(holder: Holder, state: HolderState, parts: _Parts) -> ProxySer
         metrics=parts.metrics,
         clock=holder.clock,
         freezes=state.freezes,
-        is_stale=lambda: has_stale_state() or has_lost_lease(),
+        is_stale=is_stale,
         note_use=parts.usage.note,
         authorization=parts.authorization.authorization,
     )

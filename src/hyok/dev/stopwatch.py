@@ -126,12 +126,12 @@ class TimedKeyManager:
         """Encrypt, timed."""
         self._stopwatch.note(Border.KEY_MANAGER, is_inward=True, size_bytes=len(plaintext))
         sealed = await self._manager.encrypt(version, plaintext, aad, deadline)
-        self._stopwatch.note(Border.KEY_MANAGER, is_inward=False, size_bytes=sum(map(len, sealed)))
+        self._stopwatch.note(Border.KEY_MANAGER, is_inward=False, size_bytes=_bytes_of(sealed))
         return sealed
 
     async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:
         """Decrypt, timed."""
-        self._stopwatch.note(Border.KEY_MANAGER, is_inward=True, size_bytes=sum(map(len, sealed)))
+        self._stopwatch.note(Border.KEY_MANAGER, is_inward=True, size_bytes=_bytes_of(sealed))
         plaintext = await self._manager.decrypt(version, sealed, aad, deadline)
         self._stopwatch.note(Border.KEY_MANAGER, is_inward=False, size_bytes=len(plaintext))
         return plaintext
@@ -143,3 +143,7 @@ class TimedKeyManager:
     async def aclose(self) -> None:
         """Close."""
         await self._manager.aclose()
+
+
+def _bytes_of(sealed: Sealed) -> int:
+    return len(sealed.ciphertext) + len(sealed.iv) + len(sealed.tag)

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from msgspec import Struct
+
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.secret import Secret
@@ -40,7 +42,7 @@ class KeyVersion(NamedTuple):
     number: int
 
 
-class Sealed(NamedTuple):
+class Sealed(Struct, frozen=True, gc=False):
     """What AES-GCM gives: a ciphertext as long as the plaintext, an IV of 12 or 16 bytes, a tag of 16."""
 
     ciphertext: bytes

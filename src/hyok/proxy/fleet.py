@@ -96,15 +96,15 @@ class Fleet:
         self._counted_at = 0.0
         self._is_failing = False
         self._news = asyncio.Event()
-        self._lost_at = 0.0
+        self.ends_at = 0.0
+        """When others may take this server for gone, unless the lease is renewed: it must refuse all use of keys then.
+
+        In seconds of `monotonic`.
+        """
 
     def size(self) -> int:
         """Return how many proxies there are, this one included; 1 while the others cannot be counted."""
         return self._size if self._monotonic() - self._counted_at <= COUNT_KEPT_SECONDS else 1
-
-    def is_lost(self) -> bool:
-        """Tell whether others may have taken this server for gone, so that it must refuse all use of keys. Cheap."""
-        return self._monotonic() > self._lost_at
 
     def acknowledge(self) -> None:
         """Have it written down, soon and off the loop, that the change log was taken in further."""
@@ -134,7 +134,7 @@ class Fleet:
         began_at = self._monotonic()
         self._size = await self._storage.run(self._beat)
         self._counted_at = began_at
-        self._lost_at = began_at + _SHARE_BEFORE_LOST * kept_seconds(self._stale_after_seconds)
+        self.ends_at = began_at + _SHARE_BEFORE_LOST * kept_seconds(self._stale_after_seconds)
 
     async def leave(self) -> None:
         """Take the lease out: this server uses no key any more."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from hyok.proxy.authorization.first_use import Binding
 from hyok.proxy.authorization.key_store_policies import KeyStorePolicies
@@ -19,7 +20,7 @@ from hyok.quota import Quota
 from hyok.sigv4.signing import SigningKeys
 
 
-class Credential(NamedTuple):
+class Credential(Struct, frozen=True):
     """An active SigV4 credential of one key store."""
 
     access_key_id: str

@@ -72,13 +72,13 @@ class ProxyService:
         `note_use` is told the access key id of each authentic request, and when it came.
         """
         self._identity = identity
-        self._route = Router(key_stores).route
+        self._router = Router(key_stores)
         self._key_managers = key_managers
         self._copies = Copies()
         self._health = health
         self._audit = audit
         self._metrics = metrics
-        self._now = clock.now
+        self._clock = clock
         self._freezes = freezes
         self._is_stale = is_stale
         self._note_use = note_use
@@ -93,7 +93,7 @@ class ProxyService:
         promised = self._audit.reserve(len(request.body))
         if not promised:
             return self.answer_failed()  # no use of a key without a trace
-        now = self._now()
+        now = self._clock.now()
         peer = request.peer
         record = RequestRecord(datetime.fromtimestamp(now, UTC), peer.address, peer.certificate_subject)
         try:
@@ -125,7 +125,7 @@ class ProxyService:
 
     def refuse(self, refusal: Refusal, peer: Peer) -> HttpResponse:
         """Put a refusal of the transport into the words of the XKS proxy API."""
-        record = RequestRecord(datetime.fromtimestamp(self._now(), UTC), peer.address, peer.certificate_subject)
+        record = RequestRecord(datetime.fromtimestamp(self._clock.now(), UTC), peer.address, peer.certificate_subject)
         response = _refuse(_describe_refusal(refusal), record)
         record.status = response.status
         self._record(record, monotonic(), 0)
@@ -142,7 +142,7 @@ class ProxyService:
     async def _serve(self, request: HttpRequest, record: RequestRecord, now: float) -> bytes:
         began_at = monotonic()
         # 1. Route: the path prefix selects the key store, and with it the credentials.
-        route = self._route(request.target)
+        route = self._router.route(request.target)
         key_store = route.key_store
         record.key_store = key_store.name
         record.operation = route.operation_name

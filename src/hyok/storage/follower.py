@@ -44,6 +44,8 @@ class ChangeFollower:
         """After so long without a look at the log, key use is refused."""
         self._monotonic = monotonic
         self._renewed_at = monotonic()
+        self.ends_at = self._renewed_at + stale_after_seconds
+        """When the lease ends and key use must be refused, unless it is renewed: in seconds of `monotonic`."""
         self._is_failing = False
 
     async def follow(self) -> None:
@@ -69,6 +71,7 @@ class ChangeFollower:
             changes = await self._storage.read(lambda connection: changes_since(connection, self._position))
             if not changes:
                 self._renewed_at = looked_at
+                self.ends_at = looked_at + self.stale_after_seconds
                 return
             await self._apply(changes)
             self._position = changes[-1].position
@@ -84,4 +87,4 @@ class ChangeFollower:
 
     def is_stale(self) -> bool:
         """Tell whether the lease has ended and key use must be refused. Cheap: asked on each request."""
-        return self._monotonic() - self._renewed_at > self.stale_after_seconds
+        return self._monotonic() > self.ends_at

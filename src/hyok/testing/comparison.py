@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from hyok.clock import Deadline, deadline_in
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
@@ -198,13 +199,13 @@ class _Side:
             case Alteration.NOTHING:
                 pass
             case Alteration.CIPHERTEXT:
-                sealed = sealed._replace(ciphertext=_flip(sealed.ciphertext))
+                sealed = structs.replace(sealed, ciphertext=_flip(sealed.ciphertext))
             case Alteration.IV:
-                sealed = sealed._replace(iv=_flip(sealed.iv))
+                sealed = structs.replace(sealed, iv=_flip(sealed.iv))
             case Alteration.TAG:
-                sealed = sealed._replace(tag=_flip(sealed.tag))
+                sealed = structs.replace(sealed, tag=_flip(sealed.tag))
             case Alteration.SHORTER_TAG:
-                sealed = sealed._replace(tag=sealed.tag[:-1])
+                sealed = structs.replace(sealed, tag=sealed.tag[:-1])
             case Alteration.AAD:
                 aad = aad + b"."
             case Alteration.VERSION:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
 from hyok.clock import Deadline
 
 
-class Peer(NamedTuple):
+class Peer(Struct, frozen=True):
     """Who is at the other end of a connection."""
 
     address: str

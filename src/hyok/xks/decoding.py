@@ -35,28 +35,28 @@ _LAST_BEFORE_TWO_PADS: Final = frozenset("AQgw")
 class MessageReader(Generic[MessageT]):
     """Reads messages of one type; `refuse` makes the error to raise from what is wrong with a body."""
 
-    __slots__ = ("_base64_fields", "_decode", "_decode_texts", "_message_type", "_refuse", "_texts")
+    __slots__ = ("_base64_fields", "_decoder", "_message_type", "_refuse", "_text_decoder", "_texts")
 
     def __init__(self, message_type: type[MessageT], refuse: Callable[[str], HyokError]) -> None:
         binary = [field for field in fields(message_type) if field.type is bytes]
         self._message_type = message_type
         self._texts = msgspec.defstruct("Texts", [(field.name, str, "") for field in binary], rename="camel")
         self._base64_fields = tuple(field.name for field in binary)
-        self._decode = Decoder(message_type).decode
-        self._decode_texts = Decoder(self._texts).decode
+        self._decoder = Decoder(message_type)
+        self._text_decoder = Decoder(self._texts)
         self._refuse = refuse
 
     def read(self, body: bytes) -> MessageT:
         """Read a message."""
         try:
-            message = self._decode(body)
+            message = self._decoder.decode(body)
             if not body.isascii():
                 body.decode()  # in what it skips, msgspec does not look at the UTF-8
         except _UNREADABLE:
             return self._read_again(body)
         for name in self._base64_fields:
             if len(getattr(message, name)) % 3:
-                self._refuse_stray_bits(self._decode_texts(body))
+                self._refuse_stray_bits(self._text_decoder.decode(body))
                 break
         return message
 

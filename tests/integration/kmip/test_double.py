@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from msgspec import structs
 
 from hyok.clock import deadline_in
 from hyok.errors import NotDoneError
@@ -385,7 +386,7 @@ def test_a_wrong_tag_costs_no_trial_while_others_are_decrypted(
         sealed = await manager.encrypt(FIRST, b"p", b"a", soon())
         double.asked.clear()
         for _ in range(5):
-            await failure(manager.decrypt(FIRST, sealed._replace(tag=bytes(16)), b"a", soon()))
+            await failure(manager.decrypt(FIRST, structs.replace(sealed, tag=bytes(16)), b"a", soon()))
         assert double.asked == [Operation.DECRYPT] * 5
 
     play(setup, scenario)

@@ -7,6 +7,7 @@ import os
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec import structs
 
 from hyok.keymanagers.errors import KeyManagerFailure
 from hyok.keymanagers.interface import HealthStatus, KeyDescription, KeyUsage, KeyVersion, Sealed
@@ -56,7 +57,7 @@ def test_a_tag_cut_short_is_rejected_though_the_server_would_take_it(
 ) -> None:
     async def scenario(manager: KmipKeyManager) -> None:
         sealed = await manager.encrypt(key, b"plaintext", b"aad", soon())
-        cut = sealed._replace(tag=sealed.tag[:-bytes_moved])
+        cut = structs.replace(sealed, tag=sealed.tag[:-bytes_moved])
         error = await failure(manager.decrypt(key, cut, b"aad", soon()))
         assert error.failure is KeyManagerFailure.CIPHERTEXT_REJECTED
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+from msgspec import structs
+
 from hyok.clock import deadline_in
 from hyok.keymanagers.errors import KeyManagerFailure
 from hyok.keymanagers.interface import HealthStatus
@@ -28,7 +30,7 @@ def test_an_operation_is_two_calls_and_a_wrong_tag_no_more(
                 await manager.active_version("key", soon())
                 await manager.encrypt(version, b"plaintext", b"aad", soon())
                 await manager.decrypt(version, sealed, b"aad", soon())
-                refused = manager.decrypt(version, sealed._replace(tag=bytes(16)), b"aad", soon())
+                refused = manager.decrypt(version, structs.replace(sealed, tag=bytes(16)), b"aad", soon())
                 assert await failure_of(refused) is KeyManagerFailure.CIPHERTEXT_REJECTED
             made = {function: count - before[function] for function, count in vendor.counts().items()}
             assert {function: count for function, count in made.items() if count} == {
@@ -148,7 +150,7 @@ def test_a_wrong_tag_costs_little_more_than_a_good_one(
     async def check() -> None:
         async with open_manager(vendor_module, access(token), sessions=4) as manager:
             version, sealed = await seal(manager)
-            wrong = sealed._replace(tag=bytes(16))
+            wrong = structs.replace(sealed, tag=bytes(16))
             for setting in (Setting.ENCRYPT_DELAY_US, Setting.DECRYPT_DELAY_US):
                 vendor.set(setting, 1000)  # what a call costs then drowns what this machine is busy with
             good, bad = [], []

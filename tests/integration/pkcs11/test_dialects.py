@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec import structs
 
 from hyok.errors import OperatorError
 from hyok.keymanagers.errors import KeyManagerFailure
@@ -49,7 +50,7 @@ def test_each_preset_speaks_as_its_maker_does(
             version, sealed = await seal(manager)
             assert (len(sealed.ciphertext), len(sealed.iv), len(sealed.tag)) == (9, iv_bytes, 16)
             assert await manager.decrypt(version, sealed, b"aad", soon()) == b"plaintext"
-            altered = sealed._replace(iv=bytes(len(sealed.iv)))
+            altered = structs.replace(sealed, iv=bytes(len(sealed.iv)))
             refused = manager.decrypt(version, altered, b"aad", soon())
             assert await failure_of(refused) is KeyManagerFailure.CIPHERTEXT_REJECTED
 

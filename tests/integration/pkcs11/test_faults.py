@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 import pytest
+from msgspec import structs
 
 from hyok.clock import deadline_in
 from hyok.errors import OperatorError
@@ -219,7 +220,7 @@ def test_a_wrong_tag_is_rejected_whatever_code_the_maker_has_for_it(
     async def check() -> None:
         async with open_manager(vendor_module, access(token)) as manager:
             version, sealed = await seal(manager)
-            wrong = sealed._replace(tag=bytes(16))
+            wrong = structs.replace(sealed, tag=bytes(16))
             for _ in range(3 * DOUBTS_ALLOWED):
                 refused = manager.decrypt(version, wrong, b"aad", soon())
                 assert await failure_of(refused) is KeyManagerFailure.CIPHERTEXT_REJECTED

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from msgspec import structs
 
 from hyok.clock import deadline_in
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
@@ -58,15 +59,17 @@ def test_anything_altered_is_rejected(server: Server) -> None:
         async with managing(setup_of(server, root_login(server))) as manager:
             version, sealed = await seal(manager, key)
             altered = {
-                "ciphertext": sealed._replace(ciphertext=sealed.ciphertext[:-1] + bytes([sealed.ciphertext[-1] ^ 1])),
-                "tag": sealed._replace(tag=bytes([sealed.tag[0] ^ 1]) + sealed.tag[1:]),
-                "iv": sealed._replace(iv=bytes([sealed.iv[0] ^ 1]) + sealed.iv[1:]),
-                "a shorter tag": sealed._replace(tag=sealed.tag[:-1]),
-                "a byte moved from the tag to the ciphertext": sealed._replace(
-                    ciphertext=sealed.ciphertext + sealed.tag[:1], tag=sealed.tag[1:]
+                "ciphertext": structs.replace(
+                    sealed, ciphertext=sealed.ciphertext[:-1] + bytes([sealed.ciphertext[-1] ^ 1])
                 ),
-                "a byte moved from the IV to the ciphertext": sealed._replace(
-                    iv=sealed.iv[:-1], ciphertext=sealed.iv[-1:] + sealed.ciphertext
+                "tag": structs.replace(sealed, tag=bytes([sealed.tag[0] ^ 1]) + sealed.tag[1:]),
+                "iv": structs.replace(sealed, iv=bytes([sealed.iv[0] ^ 1]) + sealed.iv[1:]),
+                "a shorter tag": structs.replace(sealed, tag=sealed.tag[:-1]),
+                "a byte moved from the tag to the ciphertext": structs.replace(
+                    sealed, ciphertext=sealed.ciphertext + sealed.tag[:1], tag=sealed.tag[1:]
+                ),
+                "a byte moved from the IV to the ciphertext": structs.replace(
+                    sealed, iv=sealed.iv[:-1], ciphertext=sealed.iv[-1:] + sealed.ciphertext
                 ),
             }
             for what, each in altered.items():

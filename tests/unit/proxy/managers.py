@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
+from msgspec import structs
+
 from hyok.clock import Deadline
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure, KeyRotatedError
 from hyok.keymanagers.interface import (
@@ -145,7 +147,7 @@ class FlippingManager(WatchedManager):
         sealed = await super().encrypt(version, plaintext, aad, deadline)
         if self.calls["encrypt"] > self.flips:
             return sealed
-        return sealed._replace(ciphertext=bytes([sealed.ciphertext[0] ^ 1]) + sealed.ciphertext[1:])
+        return structs.replace(sealed, ciphertext=bytes([sealed.ciphertext[0] ^ 1]) + sealed.ciphertext[1:])
 
 
 class WrongAnswerManager(WatchedManager):

@@ -72,7 +72,7 @@ class EmbeddedKeyManager(VerifyingKeyManager):
         self._active: dict[str, KeyVersion] = {}
         self._encrypting: dict[KeyVersion, tuple[AESGCM, Lease]] = {}
         self._decrypting: dict[KeyVersion, AESGCM] = {}
-        self._take_iv = RandomIvs().take
+        self._ivs = RandomIvs()
         self._test_cipher = AESGCM(os.urandom(32))
         with storage.reading() as connection:
             self._records = read_all_records(connection)
@@ -115,7 +115,7 @@ class EmbeddedKeyManager(VerifyingKeyManager):
         if lease.left <= lease.refill_at:
             await self._leases.replenish(lease, deadline)
         lease.left -= 1
-        return _seal(cipher, self._take_iv(), plaintext, aad)
+        return _seal(cipher, self._ivs.take(), plaintext, aad)
 
     async def encrypt_verified(
         self, version: KeyVersion, plaintext: bytes, aad: bytes, bind: Callable[[Sealed], T], deadline: Deadline
@@ -125,7 +125,7 @@ class EmbeddedKeyManager(VerifyingKeyManager):
         if lease.left <= lease.refill_at:
             await self._leases.replenish(lease, deadline)
         lease.left -= 1
-        sealed = _seal(cipher, self._take_iv(), plaintext, aad)
+        sealed = _seal(cipher, self._ivs.take(), plaintext, aad)
         bound = bind(sealed)
         if _open(self._decrypting.get(version) or self._begin_to_decrypt(version), sealed, aad) != plaintext:
             raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, "it decrypts to something else")
@@ -239,11 +239,11 @@ def _seal(cipher: AESGCM, iv: bytes, plaintext: bytes, aad: bytes) -> Sealed:
 
 
 def _open(cipher: AESGCM, sealed: Sealed, aad: bytes) -> bytes:
-    ciphertext, iv, tag = sealed
+    tag = sealed.tag
     if len(tag) != TAG_BYTES:  # else a byte moved between ciphertext and tag would go unnoticed
         raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, f"a tag of {len(tag)} bytes")
     try:
-        return cipher.decrypt(iv, ciphertext + tag, aad)
+        return cipher.decrypt(sealed.iv, sealed.ciphertext + tag, aad)
     except (InvalidTag, ValueError) as error:  # ValueError: an IV that no AES-GCM takes
         raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED) from error
 

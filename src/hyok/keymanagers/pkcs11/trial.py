@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from msgspec import structs
+
 from hyok.keymanagers.errors import KeyManagerError, KeyManagerFailure
 from hyok.keymanagers.interface import Sealed
 from hyok.keymanagers.pkcs11.cipher import CipherSession
@@ -49,8 +51,8 @@ def _try(session: CipherSession, test_key: int) -> None:
         raise TokenRefusedError("the token does not decrypt what it encrypted; check the preset and the `iv` settings")
     # 3. Each part is authenticated.
     _must_fail(session, test_key, first, aad[1:], part="AAD")
-    _must_fail(session, test_key, first._replace(tag=_flip(first.tag)), aad, part="tag")
-    _must_fail(session, test_key, first._replace(ciphertext=_flip(first.ciphertext)), aad, part="ciphertext")
+    _must_fail(session, test_key, structs.replace(first, tag=_flip(first.tag)), aad, part="tag")
+    _must_fail(session, test_key, structs.replace(first, ciphertext=_flip(first.ciphertext)), aad, part="ciphertext")
     # 4. And the token is well after it.
     if session.decrypt(test_key, second, aad) != plaintext:
         raise TokenRefusedError("the token does not decrypt after it refused a wrong tag")

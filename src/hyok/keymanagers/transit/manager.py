@@ -66,16 +66,16 @@ class TransitKeyManager(CallCounting):
     async def decrypt(self, version: KeyVersion, sealed: Sealed, aad: bytes, deadline: Deadline) -> bytes:
         """Decrypt under a version that the key's min_decryption_version allows; KEY_DISABLED below it."""
         running = self._run()
-        ciphertext, iv, tag = sealed
+        iv, tag = sealed.iv, sealed.tag
         if len(iv) != IV_BYTES or len(tag) != TAG_BYTES:
             # They travel as one: a byte moved from one to the next would go unnoticed.
             detail = f"an IV of {len(iv)} and a tag of {len(tag)} bytes are not Transit's {IV_BYTES} and {TAG_BYTES}"
             raise KeyManagerError(KeyManagerFailure.CIPHERTEXT_REJECTED, detail)
         item = DecryptItem(compose_ciphertext(version.number, sealed), aad)
-        item_bytes = len(ciphertext) + len(aad)
+        item_bytes = len(sealed.ciphertext) + len(aad)
         plaintext = await running.decryptions.result(version.key_id, item, item_bytes=item_bytes, deadline=deadline)
-        if len(plaintext) != len(ciphertext):
-            detail = f"{len(plaintext)} bytes of plaintext for {len(ciphertext)} of ciphertext"
+        if len(plaintext) != len(sealed.ciphertext):
+            detail = f"{len(plaintext)} bytes of plaintext for {len(sealed.ciphertext)} of ciphertext"
             raise KeyManagerError(KeyManagerFailure.UNAVAILABLE, detail)
         return plaintext
 

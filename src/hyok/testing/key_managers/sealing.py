@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import structs
+
 from hyok.keymanagers.interface import KeyVersion, VerifyingKeyManager
 from hyok.testing.key_managers.subject import REJECTED, Contract, Subject, fails, seal, soon
 
@@ -69,11 +71,11 @@ class SealingContract(Contract):
         async def check(subject: Subject) -> None:
             version, sealed = await seal(subject, b"do not touch", b"aad")
             altered = (
-                (sealed._replace(ciphertext=_flip(sealed.ciphertext)), b"aad"),
-                (sealed._replace(iv=_flip(sealed.iv)), b"aad"),
-                (sealed._replace(tag=_flip(sealed.tag)), b"aad"),
-                (sealed._replace(tag=sealed.tag[:-1]), b"aad"),
-                (sealed._replace(ciphertext=sealed.ciphertext + sealed.tag[:1], tag=sealed.tag[1:]), b"aad"),
+                (structs.replace(sealed, ciphertext=_flip(sealed.ciphertext)), b"aad"),
+                (structs.replace(sealed, iv=_flip(sealed.iv)), b"aad"),
+                (structs.replace(sealed, tag=_flip(sealed.tag)), b"aad"),
+                (structs.replace(sealed, tag=sealed.tag[:-1]), b"aad"),
+                (structs.replace(sealed, ciphertext=sealed.ciphertext + sealed.tag[:1], tag=sealed.tag[1:]), b"aad"),
                 (sealed, b"aae"),
                 (sealed, b""),
             )

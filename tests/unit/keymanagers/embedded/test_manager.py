@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 
 from hyok.clock import NO_DEADLINE
@@ -102,13 +103,13 @@ def flip(value: bytes) -> bytes:
 
 
 ALTERATIONS: dict[str, Callable[[Sealed], Sealed]] = {
-    "ciphertext": lambda it: it._replace(ciphertext=flip(it.ciphertext)),
-    "iv": lambda it: it._replace(iv=flip(it.iv)),
-    "tag": lambda it: it._replace(tag=flip(it.tag)),
-    "short tag": lambda it: it._replace(tag=it.tag[:-1]),
+    "ciphertext": lambda it: structs.replace(it, ciphertext=flip(it.ciphertext)),
+    "iv": lambda it: structs.replace(it, iv=flip(it.iv)),
+    "tag": lambda it: structs.replace(it, tag=flip(it.tag)),
+    "short tag": lambda it: structs.replace(it, tag=it.tag[:-1]),
     "byte moved from tag to ciphertext": lambda it: Sealed(it.ciphertext + it.tag[:1], it.iv, it.tag[1:]),
-    "no iv": lambda it: it._replace(iv=b""),
-    "long iv": lambda it: it._replace(iv=bytes(200)),
+    "no iv": lambda it: structs.replace(it, iv=b""),
+    "long iv": lambda it: structs.replace(it, iv=bytes(200)),
 }
 
 

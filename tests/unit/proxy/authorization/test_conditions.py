@@ -11,7 +11,7 @@ from hyok.policy.dialects import PROXY_POLICY
 from hyok.proxy.authorization.facts import EXTRA_METADATA, Facts, context_readers, make_context
 from hyok.xks.messages import RequestMetadata
 from tests.unit.proxy.authorization.written import policies
-from tests.unit.proxy.stage import KEY, Stage, encrypt_request, error_of, metadata
+from tests.unit.proxy.stage import KEY, Stage, encrypt_request, error_of, make_request, metadata
 
 ROLE = "arn:aws:iam::111122223333:role/backup-eu"
 SESSION = "arn:aws:sts::111122223333:assumed-role/backup-eu/i-0abc"
@@ -107,9 +107,7 @@ def test_a_statement_allows_what_meets_it_and_nothing_else(stage: Stage, case: C
 def test_what_the_proxy_knows_by_itself_decides(stage: Stage, elements: dict[str, Any], is_met: bool) -> None:
     stage.change_key_store("alpha", policies=policies(elements))
     request = encrypt_request()
-    stage.service._now = lambda: WEDNESDAY
-    from tests.unit.proxy.stage import make_request
-
+    stage.clock.time = WEDNESDAY
     request = make_request(request.target.decode(), request.body, signed_at=WEDNESDAY)
     assert (stage.ask(request).status == 200) is is_met
 
