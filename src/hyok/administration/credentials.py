@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from hyok.administration.keystores import get_key_store
 from hyok.clock import Clock
 from hyok.custody.credentials import CredentialPlace, open_credential, seal_credential
+from hyok.custody.records import Recorder
 from hyok.custody.safe import Safe
 from hyok.errors import NotDoneError
 from hyok.secret import Secret
@@ -126,10 +127,11 @@ def delete_credential(storage: Storage, clock: Clock, access_key_id: str) -> Non
 
 
 def reveal_credential(
-    storage: Storage, safe: Safe, *, key_store: str, access_key_id: str | None = None
+    storage: Storage, safe: Safe, recorder: Recorder, *, key_store: str, access_key_id: str | None = None
 ) -> CredentialPair:
     """Return an active credential with its secret, for the console file: the one named, else the newest.
 
+    That leaves a record, though nothing is changed: who has the secret can have every key of the key store used.
     NotDoneError if the key store has no such active one.
     """
     candidates = [
@@ -143,7 +145,9 @@ def reveal_credential(
             "create one"
         )
     newest = candidates[-1]
-    with storage.reading() as connection:
+    with storage.transaction() as connection:
+        details = {"access_key_id": newest.access_key_id}
+        recorder.note(connection, ChangeKind.CREDENTIAL.value, key_store, "reveal secret of", details)
         return CredentialPair(newest.access_key_id, _open(connection, safe, newest))
 
 

@@ -23,6 +23,7 @@ from hyok.cli.output import confirm, format_time, print_document, print_facts, p
 from hyok.cli.private_file import write_private_file
 
 if TYPE_CHECKING:
+    from hyok.administration.credentials import CredentialPair
     from hyok.administration.keystores import KeyStore
     from hyok.assembly.holder import Holder
     from hyok.proxy.predecessors import Predecessor
@@ -218,15 +219,26 @@ def delete(name: str, with_keys: bool, yes: bool) -> None:
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @configuration_option
 def console_file(name: str, file: Path, access_key_id: str | None, force: bool) -> None:
-    """Write the file that the AWS KMS console takes: URI path and credential. It holds a secret (mode 0600)."""
+    """Write the file that the AWS KMS console takes: URI path and credential. It holds a secret (mode 0600).
+
+    That somebody had the secret shown leaves a record, as a change does.
+    """
     from hyok.administration.credentials import reveal_credential, write_console_file
     from hyok.administration.keystores import show_key_store
 
-    with opened_holder() as holder:
+    revealed: list[CredentialPair] = []
+    with changing_holder() as holder:
         key_store = show_key_store(holder.storage, name)
-        pair = reveal_credential(holder.storage, holder.safe, key_store=name, access_key_id=access_key_id)
-    write_private_file(file, lambda: write_console_file(key_store.uri_path, pair), force=force)
-    say(f"{file} holds the secret of credential {pair.access_key_id}; delete it when the console has read it.")
+
+        def make_content() -> bytes:
+            pair = reveal_credential(
+                holder.storage, holder.safe, holder.recorder, key_store=name, access_key_id=access_key_id
+            )
+            revealed.append(pair)
+            return write_console_file(key_store.uri_path, pair)
+
+        write_private_file(file, make_content, force=force)
+    say(f"{file} holds the secret of credential {revealed[0].access_key_id}; delete it when the console has read it.")
 
 
 class _Served(NamedTuple):

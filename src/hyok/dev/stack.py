@@ -93,7 +93,9 @@ class DevStack:
         self.region: str = settings.region
         self.account: str = settings.account
         self.key_store: KeyStore = show_key_store(holder.storage, KEY_STORE)
-        self.credential: CredentialPair = reveal_credential(holder.storage, holder.safe, key_store=KEY_STORE)
+        self.credential: CredentialPair = reveal_credential(
+            holder.storage, holder.safe, holder.recorder, key_store=KEY_STORE
+        )
 
     @property
     def kms_endpoint(self) -> str:

@@ -35,6 +35,12 @@ class StoredPrincipals:
         changed = {change.subject for change in changes if change.kind is ChangeKind.PRINCIPAL}
         if changed:
             found = await self._storage.read(lambda connection: self._read(connection, changed))
+            for access_key_id in sorted(changed):
+                principal = found.get(access_key_id)
+                if principal is not None:
+                    _log.info("principal %s may call with access key %s", principal.arn, access_key_id)
+                else:
+                    _log.info("access key %s is no principal's any more", access_key_id)
             self.principals.replace(dict.fromkeys(changed, None) | found)
 
     def _read(self, connection: Connection, access_key_ids: Collection[str] | None) -> dict[str, Principal | None]:

@@ -20,6 +20,7 @@ from hyok.administration.credentials import (
 )
 from hyok.administration.keystores import create_key_store
 from hyok.custody.errors import IntegrityError
+from hyok.custody.records import Author, Recorder
 from hyok.custody.safe import Safe
 from hyok.errors import NotDoneError
 from hyok.secret import Secret
@@ -29,6 +30,11 @@ from tests.unit.administration.test_keystores import changes_in
 from tests.unit.storage.fixtures import SetClock
 
 GIVEN = CredentialPair("BETWEEN2TENAND3TENCHARACTERS", Secret(b"PleaseReplaceThisWithSomeSecretOfLength43To64"))
+
+
+def revealed(storage: Storage, safe: Safe, *, key_store: str, access_key_id: str | None = None) -> CredentialPair:
+    recorder = Recorder(safe, SetClock(), Author("root", "host"))
+    return reveal_credential(storage, safe, recorder, key_store=key_store, access_key_id=access_key_id)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +47,7 @@ def test_a_generated_credential_is_one_that_aws_takes(holder_storage: Storage, s
     for pair in pairs:
         assert re.fullmatch(r"HYOK[A-Z2-7]{16,26}", pair.access_key_id)
         assert re.fullmatch(r"[a-zA-Z0-9/+=]{43,64}", pair.secret_access_key.reveal().decode())
-        assert reveal_credential(holder_storage, safe, key_store="dev", access_key_id=pair.access_key_id) == pair
+        assert revealed(holder_storage, safe, key_store="dev", access_key_id=pair.access_key_id) == pair
     assert len({pair.access_key_id for pair in pairs}) == 10
     secrets = [pair.secret_access_key.reveal() for pair in pairs]
     assert len(set(secrets)) == 10
@@ -51,7 +57,7 @@ def test_a_generated_credential_is_one_that_aws_takes(holder_storage: Storage, s
 
 def test_a_credential_of_a_former_proxy_is_taken_over(holder_storage: Storage, safe: Safe, clock: SetClock) -> None:
     assert create_credential(holder_storage, safe, clock, key_store="dev", given=GIVEN) == GIVEN
-    assert reveal_credential(holder_storage, safe, key_store="dev") == GIVEN
+    assert revealed(holder_storage, safe, key_store="dev") == GIVEN
 
 
 @pytest.mark.parametrize("access_key_id", ["", "A" * 19, "A" * 31, "a" * 20, "A" * 19 + "1", "A" * 19 + " "])
@@ -113,9 +119,9 @@ def test_a_retired_credential_stays_listed_and_is_never_revealed(
     assert retire_credential(holder_storage, safe, clock, pair.access_key_id) == retired
     assert list_credentials(holder_storage, "dev") == (retired,)
     with pytest.raises(NotDoneError, match=f"no active credential {pair.access_key_id}"):
-        reveal_credential(holder_storage, safe, key_store="dev", access_key_id=pair.access_key_id)
+        revealed(holder_storage, safe, key_store="dev", access_key_id=pair.access_key_id)
     with pytest.raises(NotDoneError, match="no active credential; create one"):
-        reveal_credential(holder_storage, safe, key_store="dev")
+        revealed(holder_storage, safe, key_store="dev")
 
 
 def test_a_retired_credential_cannot_be_revived_by_editing_its_row(
@@ -126,7 +132,7 @@ def test_a_retired_credential_cannot_be_revived_by_editing_its_row(
     with holder_storage.transaction() as connection:
         connection.execute(text("UPDATE credentials SET retired_at = NULL"))
     with pytest.raises(IntegrityError, match="table credentials"):
-        reveal_credential(holder_storage, safe, key_store="dev")
+        revealed(holder_storage, safe, key_store="dev")
 
 
 def test_a_deleted_credential_is_gone(holder_storage: Storage, safe: Safe, clock: SetClock) -> None:

@@ -36,7 +36,6 @@ CHANGES_NOTHING_HERE: Final = {
     "init": "makes a holder's side; its records await the first command: tests/unit/cli/test_init.py",
     "key list": "reads",
     "key show": "reads",
-    "keystore console-file": "reads",
     "keystore import-sample": "needs an HSM: tests/integration/succession/test_import_sample.py",
     "keystore list": "reads",
     "keystore show": "reads",
@@ -77,6 +76,7 @@ CHANGES: Final = (
     change("keystore create", "main", leaves=(("create key store", "main"),)),
     change("keystore update", "main", "--quota", "5", leaves=(("update key store", "main"),)),
     change("credential create", "main", "--secret-file", "secret", leaves=(("create credential", "main"),)),
+    change("keystore console-file", "main", "main.json", leaves=(("reveal secret of credential", "main"),)),
     change(
         "key create",
         *("payroll", "--keystore", "main"),
