@@ -22,8 +22,9 @@ from hyok.storage.schema import Side
 from hyok.supervisor.certificates import CertificateFiles, report_expiry
 from hyok.supervisor.launcher import Generation, Launcher
 from hyok.supervisor.metrics_service import metrics_service
-from hyok.supervisor.supervision import Command, Supervisor, Times
+from hyok.supervisor.supervision import Command, Supervisor
 from hyok.supervisor.systemd import Notifier, inherited_listeners
+from hyok.supervisor.workforce import Times
 from hyok.transport.serving import Endpoint, serve
 from hyok.transport.sockets import Address, address_of, listen
 

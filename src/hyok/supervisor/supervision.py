@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from hyok.assembly.proxy_endpoints import check_proxy_tls
 from hyok.config.configuration import Configuration
@@ -28,29 +28,16 @@ from hyok.supervisor.messages import (
     Ready,
     ReplaceTls,
     Report,
-    Stop,
     Stopping,
     TlsKept,
 )
-from hyok.supervisor.restarts import RestartPolicy, RestartTimes
+from hyok.supervisor.restarts import RestartPolicy
 from hyok.supervisor.systemd import Notifier
 from hyok.supervisor.worker_process import WorkerProcess, WorkerState
+from hyok.supervisor.workforce import Ended, Said, Times, Workforce
 
 _FRESH_SECONDS: Final = 3 * BEAT_SECONDS
 _log = logging.getLogger("hyok")
-
-
-class Times(NamedTuple):
-    """How patient a parent is. In seconds."""
-
-    tick: float = 0.5
-    start: float = 120.0
-    """For a worker to serve. A million keys take less than ten seconds."""
-    hang: float = 15.0
-    """Without a beat: the worker's loop stands still, and so do all its connections."""
-    stop: float = 10.0
-    """For a worker to drain, which by itself it does in less."""
-    restarts: RestartTimes = RestartTimes()
 
 
 class Command(Enum):
@@ -59,16 +46,6 @@ class Command(Enum):
     STOP = "stop"
     RELOAD = "reload"
     RENEW_TLS = "renew TLS"
-
-
-class _Said(NamedTuple):
-    worker: WorkerProcess
-    message: FromWorker
-
-
-class _Ended(NamedTuple):
-    worker: WorkerProcess
-    how: str
 
 
 class Supervisor:
@@ -90,22 +67,20 @@ class Supervisor:
         """What is in force."""
         self.collection = Collection()
         """What the workers report."""
-        self._launch = launch
         self._reread = reread
         self._announce = announce
         self._before_stop = before_stop
         self._notifier = notifier
         self._times = times
 
-        self._workers: dict[WorkerProcess, Generation] = {}
-        self._events: asyncio.Queue[_Said | _Ended | Command] = asyncio.Queue()
+        self._events: asyncio.Queue[Said | Ended | Command] = asyncio.Queue()
+        self._workers = Workforce(launch, note=self._events.put_nowait, times=times)
         self._trial: Generation | None = None
         """What a reload has asked for, until one of its workers serves."""
         self._has_started = self._is_stopping = False
         self._after_trial: set[Command] = set()
         self._restarts = RestartPolicy(times.restarts)
         self._start_after = 0.0
-        self._looked_at = time.monotonic()
         self._watchdog_at = 0.0
         self._remind_at = time.monotonic() + REMINDER_SECONDS
         self._status = ""
@@ -125,9 +100,7 @@ class Supervisor:
             try:
                 await self._supervise()
             finally:
-                for worker in self._workers:
-                    worker.kill()
-                await asyncio.gather(*(worker.wait() for worker in self._workers))
+                await self._workers.aclose()
 
     # The loop.
 
@@ -143,15 +116,16 @@ class Supervisor:
                 pass
             else:
                 await self._take(event)
-            self._look_after_workers()
+            self._workers.look_after()
+            self._remind_of_expiry()
             self._tell_systemd()
 
-    async def _take(self, event: _Said | _Ended | Command) -> None:
+    async def _take(self, event: Said | Ended | Command) -> None:
         match event:
-            case _Said(worker, message):
+            case Said(worker, message):
                 self._hear(worker, message)
-            case _Ended(worker, how):
-                generation = self._workers.pop(worker)
+            case Ended(worker, how):
+                generation = self._workers.bury(worker)
                 self.collection.forget(worker.pid)
                 if worker.state is not WorkerState.STOPPING:
                     self._mourn(worker, generation, how)
@@ -169,32 +143,19 @@ class Supervisor:
         if self._is_stopping:
             return
         target = self._trial or self.generation
-        alive = {worker: its for worker, its in self._workers.items() if worker.state is not WorkerState.STOPPING}
-        ours = [worker for worker, its in alive.items() if its is target]
-        others = [worker for worker, its in alive.items() if its is not target]
-        serving = [worker for worker in ours if worker.state is WorkerState.SERVING]
-        for worker in others[: max(0, len(serving) + len(others) - target.workers)]:
-            self._stop_worker(worker)
+        there = self._workers.make_room(target)
         if time.monotonic() >= self._start_after:
             wanted = 1 if target is self._trial else target.workers  # one is enough to try what may not serve
-            for _ in range(wanted - len(ours)):
+            for _ in range(wanted - there):
                 await self._start(target)
 
     # Workers.
 
     async def _start(self, generation: Generation) -> None:
         try:
-            worker = await self._launch(generation)
+            await self._workers.start(generation, self._group)
         except OSError as error:
             self._count_death(f"cannot be started: {error.strerror}", served_seconds=0.0)
-        else:
-            self._workers[worker] = generation
-            self._group.create_task(self._follow(worker))
-
-    async def _follow(self, worker: WorkerProcess) -> None:
-        while (message := await worker.receive()) is not None:
-            self._events.put_nowait(_Said(worker, message))
-        self._events.put_nowait(_Ended(worker, await worker.wait()))
 
     def _hear(self, worker: WorkerProcess, message: FromWorker) -> None:
         match message:
@@ -208,20 +169,18 @@ class Supervisor:
             case TlsKept(reason):
                 _log.error("worker %d goes on with its earlier certificate: %s", worker.pid, reason)
             case Stopping():
-                worker.state = WorkerState.STOPPING
-                worker.stop_by = time.monotonic() + self._times.stop
+                self._workers.note_stopping(worker)
             case Failed(reason):
                 worker.reason = reason
 
     def _welcome(self, worker: WorkerProcess) -> None:
         worker.state = WorkerState.SERVING
         worker.serving_since = worker.beat_at = time.monotonic()
-        if self._trial is not None and self._workers[worker] is self._trial:
+        if self._trial is not None and self._workers.generation_of(worker) is self._trial:
             _log.info("the new configuration is in force; the workers of the old one answer what has come, then end")
             self.generation = self._trial
             self._end_trial()
-        serving = sum(each.state is WorkerState.SERVING for each in self._workers)
-        if not self._has_started and serving == self.generation.workers:
+        if not self._has_started and len(self._workers.serving()) == self.generation.workers:
             self._has_started = True
             self._announce()
             self._notifier.notify("READY=1")
@@ -243,35 +202,11 @@ class Supervisor:
         self._start_after = time.monotonic() + pause
         when = f"in {pause:g} s" if pause else "at once"
         _log.error("worker %s, after %.0f s of service; another is started %s", what, served_seconds, when)
-        if self._restarts.is_hopeless and not any(each.state is WorkerState.SERVING for each in self._workers):
+        if self._restarts.is_hopeless and not self._workers.serving():
             raise NotDoneError(f"no worker serves, and every new one dies: worker {what}")
 
-    def _stop_worker(self, worker: WorkerProcess) -> None:
-        if worker.state is WorkerState.STARTING:
-            worker.kill()  # it serves nobody
-        worker.send(Stop())
-        worker.state = WorkerState.STOPPING
-        worker.stop_by = time.monotonic() + self._times.stop
-
-    def _look_after_workers(self) -> None:
+    def _remind_of_expiry(self) -> None:
         now = time.monotonic()
-        if now - self._looked_at > self._times.hang / 2:
-            # It was this process that stood still: the beats of that time are still on their way.
-            for worker in self._workers:
-                worker.beat_at = now
-        self._looked_at = now
-        for worker in self._workers:
-            if worker.state is WorkerState.SERVING and now - worker.beat_at > self._times.hang:
-                worker.beat_at = now
-                worker.reason = f"stood still for {self._times.hang:g} s and was killed"
-                worker.kill()
-            elif worker.state is WorkerState.STARTING and now - worker.started_at > self._times.start:
-                worker.reason = f"did not serve within {self._times.start:g} s and was killed"
-                worker.kill()
-            elif worker.state is WorkerState.STOPPING and now > worker.stop_by:
-                _log.warning("worker %d was killed: it did not stop within %g s", worker.pid, self._times.stop)
-                worker.stop_by = float("inf")
-                worker.kill()
         if now >= self._remind_at:
             self._remind_at = now + REMINDER_SECONDS
             if is_expiring(self.generation.tls.state):
@@ -281,16 +216,13 @@ class Supervisor:
 
     def _stop(self) -> None:
         if self._is_stopping:  # asked again: now
-            for worker in self._workers:
-                worker.kill()
+            self._workers.kill_all()
             return
         self._is_stopping = True
         _log.info("proxy stops: it answers what has come, then closes")
         self._notifier.notify("STOPPING=1")
         self._before_stop()
-        for worker in self._workers:
-            if worker.state is not WorkerState.STOPPING:
-                self._stop_worker(worker)
+        self._workers.stop_all()
 
     async def _reload(self) -> None:
         self._notifier.reloading()
@@ -331,14 +263,13 @@ class Supervisor:
         if tls == self.generation.tls:
             return
         self.generation.tls = tls
-        for worker in self._workers:
-            worker.send(ReplaceTls(tls))
+        self._workers.tell(ReplaceTls(tls))
         _log.info("the certificate was loaded anew; connections that are open live on")
         report_expiry(tls.state)
 
     def _tell_systemd(self) -> None:
         now = time.monotonic()
-        serving = [worker for worker in self._workers if worker.state is WorkerState.SERVING]
+        serving = self._workers.serving()
         status = f"STATUS={len(serving)} of {self.generation.workers} workers serve"
         if status != self._status:
             self._status = status

@@ -16,9 +16,10 @@ from hyok.custody.safe import SafeKey
 from hyok.secret import Secret
 from hyok.supervisor.launcher import Generation, Launcher
 from hyok.supervisor.restarts import RestartTimes
-from hyok.supervisor.supervision import Command, Supervisor, Times
+from hyok.supervisor.supervision import Command, Supervisor
 from hyok.supervisor.systemd import Notifier
 from hyok.supervisor.worker_process import WorkerProcess
+from hyok.supervisor.workforce import Times
 
 QUICK = Times(
     tick=0.05,

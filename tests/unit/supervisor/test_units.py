@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hyok.cli.main import hyok_command
-from hyok.supervisor.supervision import Times
+from hyok.supervisor.workforce import Times
 
 UNITS = Path(__file__).parents[3] / "packaging" / "systemd"
 SERVICE = "hyok-proxy@.service"
