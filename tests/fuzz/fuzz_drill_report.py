@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyok.administration.drill import Report, Step, open_report, sign_report, signers_of
+from hyok.administration.drill_report import Report, Step, open_report, sign_report, signers_of
 from hyok.audit.errors import NoteError
 from hyok.audit.notes import Signer
 

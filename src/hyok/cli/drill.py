@@ -21,7 +21,8 @@ from hyok.cli.output import print_document, print_facts, print_table
 from hyok.errors import NotDoneError
 
 if TYPE_CHECKING:
-    from hyok.administration.drill import Endpoint, Report, Step
+    from hyok.administration.drill_probe import Endpoint
+    from hyok.administration.drill_report import Report, Step
     from hyok.audit.notes import Signer, VerificationKey
     from hyok.custody.rulings import Standing
 
@@ -59,7 +60,8 @@ def rehearse(options: DrillOptions, output: OutputFormat) -> None:
     """Freeze a test key, wait for all servers, give it back, and write the report."""
     from importlib.metadata import version
 
-    from hyok.administration.drill import Office, run_drill, sign_report
+    from hyok.administration.drill import Office, run_drill
+    from hyok.administration.drill_report import sign_report
     from hyok.custody.audit_key import open_audit_signer
 
     where = None if options.endpoint is None else _endpoint(options.endpoint, options)
@@ -83,7 +85,7 @@ def rehearse(options: DrillOptions, output: OutputFormat) -> None:
 
 def verify_report(file: Path, output: OutputFormat) -> None:
     """Verify that a report is as it was signed, by an operator or by the key of the audit trail, and show it."""
-    from hyok.administration.drill import open_report, signers_of
+    from hyok.administration.drill_report import open_report, signers_of
     from hyok.administration.freezes import read_standing
     from hyok.audit.errors import NoteError
     from hyok.custody.audit_key import read_audit_key
@@ -107,7 +109,7 @@ def _key_of(name: str, standing: Standing, audit_key: VerificationKey | None) ->
 
 
 def _endpoint(text: str, options: DrillOptions) -> Endpoint:
-    from hyok.administration.drill import Endpoint
+    from hyok.administration.drill_probe import Endpoint
     from hyok.assembly.material import optional_key_pair, pem
     from hyok.config.references import ReferenceScheme, SecretReference
     from hyok.transport.tls import client_context

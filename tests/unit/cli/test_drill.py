@@ -67,7 +67,7 @@ def test_a_file_that_is_not_there_is_named(hyok: Hyok) -> None:
 def test_an_endpoint_that_does_not_answer_is_found_before_anything_is_frozen(
     hyok: Hyok, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hyok.administration.drill._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("hyok.administration.drill_probe._PATIENCE_SECONDS", 0.2)
     result = hyok("freeze", "--drill", "--endpoint", "127.0.0.1:1")
     assert result.status == 1
     assert "the test key cannot be used at the endpoint, so nothing was frozen" in result.err
