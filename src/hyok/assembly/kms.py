@@ -28,8 +28,9 @@ from hyok.kms.key_space import ExternalKeySide, KeySpace, open_key_space, operat
 from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
 from hyok.kms.schedule import KeySchedule
-from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
+from hyok.kms.store_lifecycle import StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.kms.store_transitions import LifecycleTimes
 from hyok.kms.stored_principals import StoredPrincipals
 from hyok.kms.verified_callers import VerifiedCallers
 from hyok.storage.engine import Storage

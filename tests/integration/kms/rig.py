@@ -24,8 +24,9 @@ from hyok.kms.key_space import open_key_space, operation_families
 from hyok.kms.operations.custom_key_stores import CustomKeyStoreOperations
 from hyok.kms.pipeline import KmsService
 from hyok.kms.request_quotas import RequestQuotas
-from hyok.kms.store_lifecycle import LifecycleTimes, StoreLifecycle
+from hyok.kms.store_lifecycle import StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.kms.store_transitions import LifecycleTimes
 from hyok.kms.vpc_endpoint_services import EndpointService, EndpointServices
 from hyok.secret import Secret
 from hyok.storage.engine import open_storage

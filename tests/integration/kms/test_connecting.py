@@ -12,7 +12,7 @@ import trustme
 
 from hyok.awsjson.errors import AwsError
 from hyok.kms.external_failures import ExternalFailure
-from hyok.kms.store_lifecycle import LifecycleTimes
+from hyok.kms.store_transitions import LifecycleTimes
 from tests.integration.kms.misbehaving_proxy import MisbehavingProxy, error, hang
 from tests.integration.kms.rig import HOST, QUICK, Rig, server_tls
 

@@ -14,8 +14,9 @@ from hyok.kms.connection import HealthCheck, HealthQuestion, ProxyConnections
 from hyok.kms.connection_state import ConnectionErrorCode, ConnectionState, StoreOperation
 from hyok.kms.custom_key_stores import CustomKeyStore, CustomKeyStoreDirectory
 from hyok.kms.endpoints import ProxyEndpoints
-from hyok.kms.store_lifecycle import LifecycleTimes, StoreChange, StoreLifecycle
+from hyok.kms.store_lifecycle import StoreChange, StoreLifecycle
 from hyok.kms.store_repository import CustomKeyStoreRepository
+from hyok.kms.store_transitions import LifecycleTimes
 from hyok.kms.turns import Turns
 from hyok.storage.engine import open_storage
 from hyok.storage.errors import StorageError
