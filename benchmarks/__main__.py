@@ -29,10 +29,10 @@ from benchmarks.targets import TARGETS
 def _show_proxy_encrypt(*, quick: bool) -> dict[str, Any]:
     found = proxy_encrypt.measure(rounds=2 if quick else 5, seconds=2 if quick else 4)
     click.echo("\nproxy Encrypt: 754-byte body, integrity value, audit record; TLS 1.3, 16 connections, one core")
-    click.echo(f"  {'':8}{'CPU µs':>8}{'req/s':>9}{'p99 ms':>9}{'MiB':>7}")
-    for name, measured in (("nginx", found.nginx), ("proxy", found.proxy)):
+    click.echo(f"  {'':10}{'CPU µs':>8}{'req/s':>9}{'p99 ms':>9}{'MiB':>7}")
+    for name, measured in (("nginx", found.nginx), ("transport", found.transport), ("proxy", found.proxy)):
         click.echo(
-            f"  {name:8}{measured.cpu_microseconds:8.1f}{measured.requests_per_second:9.0f}"
+            f"  {name:10}{measured.cpu_microseconds:8.1f}{measured.requests_per_second:9.0f}"
             f"{measured.p99_milliseconds:9.2f}{measured.peak_memory_mebibytes:7.0f}"
         )
     click.echo(
@@ -41,6 +41,7 @@ def _show_proxy_encrypt(*, quick: bool) -> dict[str, Any]:
     )
     return {
         "nginx": found.nginx._asdict(),
+        "transport": found.transport._asdict(),
         "proxy": found.proxy._asdict(),
         "share_of_nginx": found.share_of_nginx,
         "lowest_share": found.lowest_share,

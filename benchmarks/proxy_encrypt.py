@@ -1,4 +1,8 @@
-"""Proxy Encrypt beside nginx: the same POST over the same TLS, on one core, interleaved in one run."""
+"""Proxy Encrypt beside nginx: the same POST over the same TLS, on one core, interleaved in one run.
+
+Between the two stands our own transport with nginx's constant reply: it shows what of the price is TLS, HTTP and the
+event loop.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.constant_server import constant_transport
 from benchmarks.machine import SERVER_CORE, spent
 from benchmarks.nginx import constant_reply
 from benchmarks.sides import Sides, encrypt_request, make_sides, running_proxy
@@ -26,6 +31,7 @@ class ProxyEncrypt(NamedTuple):
     """What `measure` found."""
 
     nginx: Measured
+    transport: Measured
     proxy: Measured
     share_of_nginx: float
     """The proxy's capacity on one core as a share of nginx's: the ratio of their CPU times, round by round, median."""
@@ -43,23 +49,24 @@ def compare(sides: Sides, directory: Path, *, rounds: int, seconds: float) -> Pr
     """Measure the proxy of `sides` and nginx in turn."""
     with (
         constant_reply(directory, certificate=sides.certificate, private_key=sides.private_key) as nginx,
+        constant_transport(sides.holder / "tls") as transport,
         running_proxy(sides, core=SERVER_CORE) as proxy,
     ):
-        nginx_pid, nginx_port = nginx
-        proxy_pid, proxy_port = proxy
-        found: dict[int, list[tuple[float, LoadResult]]] = {nginx_pid: [], proxy_pid: []}
+        servers = (nginx, transport, proxy)
+        found: dict[int, list[tuple[float, LoadResult]]] = {pid: [] for pid, _ in servers}
         for number in range(rounds + 1):
             # Signed anew for each round: a signature is valid for five minutes.
-            request = encrypt_request(sides, port=proxy_port)
-            to_nginx = request._replace(url=request.url.replace(f":{proxy_port}", f":{nginx_port}"))
-            for pid, one in ((nginx_pid, to_nginx), (proxy_pid, request)):
-                price = _cpu_per_request(pid, one, directory, seconds=seconds if number else 1)
+            request = encrypt_request(sides, port=proxy[1])
+            for pid, port in servers:
+                to_it = request._replace(url=request.url.replace(f":{proxy[1]}", f":{port}"))
+                price = _cpu_per_request(pid, to_it, directory, seconds=seconds if number else 1)
                 if number:
                     found[pid].append(price)
-        shares = [mine[0] / theirs[0] for mine, theirs in zip(found[nginx_pid], found[proxy_pid], strict=True)]
+        shares = [theirs[0] / ours[0] for theirs, ours in zip(found[nginx[0]], found[proxy[0]], strict=True)]
         return ProxyEncrypt(
-            _summary(found[nginx_pid], nginx_pid),
-            _summary(found[proxy_pid], proxy_pid),
+            _summary(found[nginx[0]], nginx[0]),
+            _summary(found[transport[0]], transport[0]),
+            _summary(found[proxy[0]], proxy[0]),
             statistics.median(shares),
             min(shares),
             max(shares),
