@@ -45,7 +45,7 @@ class ConstantService:
 def constant_transport(tls: Path) -> Iterator[tuple[int, int]]:
     """Run it on the server's core with the certificate in `tls`; yields its process id and port."""
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.constant_server", tls, str(port)]
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.constant_server", tls, str(port)]
     with pinned_server(command, port=port) as pid:
         yield pid, port
 

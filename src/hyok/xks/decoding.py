@@ -3,7 +3,7 @@
 On top of what msgspec checks while it decodes:
 
 * Base64 must be canonical. msgspec refuses white space, URL-safe characters and wrong padding, but takes any bits after
-  the last byte; where a value has padding, its text is read a second time to look at them.
+  the last byte. Where anything in the body looks as if it had such bits, its texts are read a second time to look.
 * `null` means absent, as in the JSON of many a client; it makes a required field missing.
 * A member that is repeated counts as its last value, for `codec.extra_metadata` too. The body is signed as a whole, so
   nobody but the signer can repeat one.
@@ -26,22 +26,22 @@ from hyok.xks.faults import BASE64_REQUIREMENT, describe_fault
 MessageT = TypeVar("MessageT", bound=Struct)
 
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_LAST_BEFORE_ONE_PAD: Final = frozenset("AEIMQUYcgkosw048")
+_PAD: Final = ord("=")
+_LAST_BEFORE_ONE_PAD: Final = frozenset(b"AEIMQUYcgkosw048")
 """The Base64 characters whose last two bits are zero."""
-_LAST_BEFORE_TWO_PADS: Final = frozenset("AQgw")
+_LAST_BEFORE_TWO_PADS: Final = frozenset(b"AQgw")
 """The Base64 characters whose last four bits are zero."""
 
 
 class MessageReader(Generic[MessageT]):
     """Reads messages of one type; `refuse` makes the error to raise from what is wrong with a body."""
 
-    __slots__ = ("_base64_fields", "_decoder", "_message_type", "_refuse", "_text_decoder", "_texts")
+    __slots__ = ("_decoder", "_message_type", "_refuse", "_text_decoder", "_texts")
 
     def __init__(self, message_type: type[MessageT], refuse: Callable[[str], HyokError]) -> None:
         binary = [field for field in fields(message_type) if field.type is bytes]
         self._message_type = message_type
         self._texts = msgspec.defstruct("Texts", [(field.name, str, "") for field in binary], rename="camel")
-        self._base64_fields = tuple(field.name for field in binary)
         self._decoder = Decoder(message_type)
         self._text_decoder = Decoder(self._texts)
         self._refuse = refuse
@@ -54,10 +54,8 @@ class MessageReader(Generic[MessageT]):
                 body.decode()  # in what it skips, msgspec does not look at the UTF-8
         except _UNREADABLE:
             return self._read_again(body)
-        for name in self._base64_fields:
-            if len(getattr(message, name)) % 3:
-                self._refuse_stray_bits(self._text_decoder.decode(body))
-                break
+        if _may_have_stray_bits(body):
+            self._refuse_stray_bits(self._text_decoder.decode(body))
         return message
 
     def _read_again(self, body: bytes) -> MessageT:
@@ -76,7 +74,7 @@ class MessageReader(Generic[MessageT]):
 
     def _refuse_stray_bits(self, texts: Struct) -> None:
         for text in astuple(texts):
-            if text[-1:] == "=" and _has_stray_bits(text):
+            if _may_have_stray_bits(b'"%b"' % text.encode()):
                 name = next(field.encode_name for field in fields(texts) if getattr(texts, field.name) == text)
                 raise self._refuse(f"{name} {BASE64_REQUIREMENT}")
 
@@ -87,7 +85,14 @@ def _drop_nulls(value: object) -> object:
     return value
 
 
-def _has_stray_bits(padded: str) -> bool:
-    if padded[-2] == "=":
-        return padded[-3] not in _LAST_BEFORE_TWO_PADS
-    return padded[-2] not in _LAST_BEFORE_ONE_PAD
+def _may_have_stray_bits(body: bytes) -> bool:
+    """Tell whether a string of this JSON ends like Base64 with bits behind its last byte, or could be written so."""
+    if b"\\" in body:
+        return True
+    pad = body.find(b'="')
+    while pad != -1:
+        last = body[pad - 1]
+        if body[pad - 2] not in _LAST_BEFORE_TWO_PADS if last == _PAD else last not in _LAST_BEFORE_ONE_PAD:
+            return True
+        pad = body.find(b'="', pad + 2)
+    return False

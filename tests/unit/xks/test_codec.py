@@ -362,6 +362,11 @@ def test_stray_bits_are_seen_behind_nulls_and_decoys() -> None:
     assert fault_of(codec.decode_encrypt_request, escaped).startswith("plaintext must be Base64")
 
 
+def test_what_only_looks_like_stray_bits_is_taken() -> None:
+    elsewhere = {**ENCRYPT, "plaintext": "QQ==", "x": "QR==", "y": "=", "z": "\\="}
+    assert codec.decode_encrypt_request(write(elsewhere)).plaintext == b"A"
+
+
 # Requests: sizes.
 
 
