@@ -64,11 +64,11 @@ class Presigned(Struct, frozen=True, gc=False):
 def parse_authorization(value: bytes) -> Authorization:
     """Read an Authorization header. SignatureError MALFORMED if it is not SigV4 to the letter."""
     # The signature is cut out first: what is left is the same for all requests of a signer and a day.
-    start = value.find(b"Signature=") + 10
-    signature = value[start : start + _SIGNATURE_CHARACTERS]
-    if start < 10 or len(signature) != _SIGNATURE_CHARACTERS:
+    before, found, rest = value.rpartition(b"Signature=")
+    signature, behind = rest[:_SIGNATURE_CHARACTERS], rest[_SIGNATURE_CHARACTERS:]
+    if not found or len(signature) != _SIGNATURE_CHARACTERS:
         raise _malformed(f"expected a Signature of {_SIGNATURE_CHARACTERS} characters")
-    return Authorization(*_read_header(value[: start - 10] + value[start + _SIGNATURE_CHARACTERS :]), signature)
+    return Authorization(*_read_header(before + behind), signature)
 
 
 def parse_presigned(target: bytes) -> Presigned:
