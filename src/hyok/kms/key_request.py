@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from hyok.kms import errors
+from hyok.kms.free_text import read_free_text
 from hyok.kms.key_policy import read_policy
 from hyok.kms.operation import Input
 from hyok.kms.tags import read_tags
@@ -32,7 +33,7 @@ def read_key_request(request: Input) -> KeyRequest:
     return KeyRequest(
         origin=Origin.AWS_KMS if external_key is None else Origin.EXTERNAL_KEY_STORE,
         external_key=external_key,
-        description=request.get("Description", ""),
+        description=read_free_text("Description", request.get("Description", "")),
         policy=None if policy is None else read_policy(policy),
         tags=read_tags(request.get("Tags", [])),
     )

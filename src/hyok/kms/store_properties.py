@@ -21,6 +21,7 @@ from hyok.kms.custom_key_stores import (
     new_store_id,
 )
 from hyok.kms.errors import validation
+from hyok.kms.free_text import read_free_text
 from hyok.kms.operation import Input
 from hyok.secret import Secret
 
@@ -59,8 +60,9 @@ class StoreProperties:
         endpoint = request.get("XksProxyUriEndpoint")
         if endpoint is not None:
             _check_host(endpoint)
+        wanted_name: str | None = request.get(name)
         return cls(
-            name=request.get(name),
+            name=None if wanted_name is None else read_free_text(name, wanted_name),
             connectivity=Connectivity(connectivity) if connectivity is not None else None,
             uri_endpoint=endpoint,
             uri_path=request.get("XksProxyUriPath"),

@@ -10,6 +10,7 @@ from hyok.clock import Clock
 from hyok.kms import errors
 from hyok.kms.call import Call
 from hyok.kms.custom_key_stores import CustomKeyStoreDirectory
+from hyok.kms.free_text import read_free_text
 from hyok.kms.key_access import KeyAccess
 from hyok.kms.key_metadata import key_metadata
 from hyok.kms.keys import SECONDS_PER_DAY, Keys
@@ -96,7 +97,7 @@ class KeyOperations:
 
     async def update_description(self, call: Call, request: Input) -> None:
         """UpdateKeyDescription."""
-        description: str = request["Description"]
+        description = read_free_text("Description", request["Description"])
         await self._change(call, request, lambda key: replace(key, description=description))
 
     async def schedule_deletion(self, call: Call, request: Input) -> Output:

@@ -60,6 +60,14 @@ def test_a_description_is_replaced(kms: RunningKms) -> None:
     assert kms.call("DescribeKey", {"KeyId": arn})["KeyMetadata"]["Description"] == ""
 
 
+def test_a_description_may_be_any_text_but_nul(kms: RunningKms) -> None:
+    arn = kms.create_key(Description="\u2028 \U0001f512")
+    assert kms.call("DescribeKey", {"KeyId": arn})["KeyMetadata"]["Description"] == "\u2028 \U0001f512"
+    for operation, request in (("CreateKey", {}), ("UpdateKeyDescription", {"KeyId": arn})):
+        with pytest.raises(AwsError, match=r"ValidationException: .* at 'description' .* \[\^\\u0000\]\*"):
+            kms.call(operation, {**request, "Description": "a\0b"})
+
+
 def test_a_scheduled_deletion_tells_its_date_by_its_own_clock(kms: RunningKms) -> None:
     arn = kms.create_key()
     kms.schedule_clock.advance(365 * DAY)
