@@ -87,7 +87,9 @@ def _records(
         fresh = []
         for record in follower.read():
             follower.advance(record)
-            if not logs or record.log in logs:
+            # What is older than `since` was left out above, and so not advanced over.
+            is_within = (since is None or record.time >= since) and (until is None or record.time < until)
+            if is_within and (not logs or record.log in logs):
                 fresh.append(record)
         yield from sorted(fresh, key=lambda each: each.time)
         time.sleep(_POLL_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ from hyok.cli.output import print_document, print_table, say
 from hyok.errors import OperatorError
 
 if TYPE_CHECKING:
+    from hyok.audit.following import TrailFollower
     from hyok.audit.reader import StoredRecord
 
 _POLL_SECONDS: Final = 0.5
@@ -71,29 +72,41 @@ def show(
         content = record.content()
         return content is not None and record_filter.matches(content)
 
+    # Before the last records are read: what is written in between comes twice, and is shown once.
+    follower = _follower_from_now_on(trail) if follow else None
     found = read_last_records(trail, last, logs=logs or None, wanted=wanted, since=since)
     match output:
         case OutputFormat.JSON:
             print_document({"records": [_document(record) for record in found]})
-        case OutputFormat.TEXT if follow:
+        case OutputFormat.TEXT if follower is not None:
             _print_lines([_HEADS, *map(_row, found)])
-            _follow(trail, logs, wanted)
+            _follow(follower, logs, wanted, shown={(record.log, record.number) for record in found})
         case OutputFormat.TEXT:
             print_table(_HEADS, [_row(record) for record in found], nothing="No records.")
             if len(found) == last:
                 say(f"These are the last {last}; --last N shows more.")
 
 
-def _follow(trail: Path, logs: tuple[str, ...], wanted: Any) -> None:
+def _follower_from_now_on(trail: Path) -> TrailFollower:
     from hyok.audit.following import TrailFollower
 
     follower = TrailFollower(trail)
     follower.skip_to_end()
+    return follower
+
+
+def _follow(
+    follower: TrailFollower,
+    logs: tuple[str, ...],
+    wanted: Callable[[StoredRecord], bool],
+    *,
+    shown: Collection[tuple[str, int]],
+) -> None:
     while True:
         fresh = []
         for record in follower.read():
             follower.advance(record)
-            if (not logs or record.log in logs) and wanted(record):
+            if (not logs or record.log in logs) and wanted(record) and (record.log, record.number) not in shown:
                 fresh.append(record)
         _print_lines(_row(record) for record in sorted(fresh, key=lambda each: each.time))
         time.sleep(_POLL_SECONDS)

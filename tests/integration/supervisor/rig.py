@@ -168,6 +168,7 @@ def running_proxy(
     environment: Mapping[str, str] | None = None,
     command: Sequence[str] = (*HYOK, "proxy", "serve"),
     pass_fds: Sequence[int] = (),
+    stdout: int | None = None,
     **settings: str | int,
 ) -> Iterator[ProxyProcess]:
     """Run the proxy on a free port, with these settings of [proxy]; at the end it stops if it still runs."""
@@ -179,6 +180,7 @@ def running_proxy(
         cwd=start.directory,
         env=clean_environment(**variables),
         stdin=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         pass_fds=pass_fds,
     ) as process:
