@@ -8,9 +8,9 @@ XksClientError
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import Enum
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from hyok.errors import HyokError
 from hyok.secret import Secret
 from hyok.sigv4.signing import Signer
 from hyok.transport.client import HttpClientPool
-from hyok.transport.exchange import Headers, HttpAnswer, TransportError, TransportFailure
+from hyok.transport.exchange import HttpAnswer, TransportError, TransportFailure
 from hyok.xks.codec import (
     MalformedAnswer,
     decode_decrypt_response,
@@ -119,53 +119,56 @@ class XksProxyClient:
         self._clock = clock
         self._exchange_seconds = exchange_seconds
 
-    async def get_key_metadata(
+    def get_key_metadata(
         self, key_id: str, metadata: RequestMetadata, deadline: Deadline
-    ) -> GetKeyMetadataResponse:
+    ) -> Coroutine[Any, Any, GetKeyMetadataResponse]:
         """Ask for a key's kind and state."""
         target = build_path(self._uri_path, XksOperation.GET_KEY_METADATA, key_id)
         body = encode_get_key_metadata_request(GetKeyMetadataRequest(metadata))
-        return _read(await self._exchange(target, body, deadline), decode_get_key_metadata_response)
+        return self._exchange(target, body, decode_get_key_metadata_response, deadline)
 
-    async def encrypt(self, key_id: str, request: EncryptRequest, deadline: Deadline) -> EncryptResponse:
+    def encrypt(self, key_id: str, request: EncryptRequest, deadline: Deadline) -> Coroutine[Any, Any, EncryptResponse]:
         """Encrypt. The parts of the answer have permitted sizes; whether they are right, only the caller can tell."""
         target = build_path(self._uri_path, XksOperation.ENCRYPT, key_id)
-        return _read(await self._exchange(target, encode_encrypt_request(request), deadline), decode_encrypt_response)
+        return self._exchange(target, encode_encrypt_request(request), decode_encrypt_response, deadline)
 
-    async def decrypt(self, key_id: str, request: DecryptRequest, deadline: Deadline) -> DecryptResponse:
+    def decrypt(self, key_id: str, request: DecryptRequest, deadline: Deadline) -> Coroutine[Any, Any, DecryptResponse]:
         """Decrypt."""
         target = build_path(self._uri_path, XksOperation.DECRYPT, key_id)
-        return _read(await self._exchange(target, encode_decrypt_request(request), deadline), decode_decrypt_response)
+        return self._exchange(target, encode_decrypt_request(request), decode_decrypt_response, deadline)
 
-    async def get_health_status(self, metadata: RequestMetadata, deadline: Deadline) -> GetHealthStatusResponse:
+    def get_health_status(
+        self, metadata: RequestMetadata, deadline: Deadline
+    ) -> Coroutine[Any, Any, GetHealthStatusResponse]:
         """Ask how the proxy and its external key manager are."""
         target = build_path(self._uri_path, XksOperation.GET_HEALTH_STATUS)
         body = encode_get_health_status_request(GetHealthStatusRequest(metadata))
-        return _read(await self._exchange(target, body, deadline), decode_get_health_status_response)
+        return self._exchange(target, body, decode_get_health_status_response, deadline)
 
-    async def _exchange(self, target: bytes, body: bytes, deadline: Deadline) -> HttpAnswer:
-        """Send a request and return whatever answer comes."""
+    async def _exchange(
+        self, target: bytes, body: bytes, decode: Callable[[bytes], ResponseT], deadline: Deadline
+    ) -> ResponseT:
+        """Send a request and read its answer."""
         # Only the host and the date are signed: the XKS proxy API asks for no more, and proxies may fold the rest.
         signed = self._signer.sign(method=_POST, target=target, headers=(self._host,), body=body, now=self._clock.now())
         headers = (self._host, _CONTENT_TYPE, *signed)
-        try:
-            return await self._attempt(target, headers, body, deadline)
-        except TransportError as error:
-            if error.failure is not TransportFailure.TIMED_OUT or remaining_seconds(deadline) <= 0:
-                raise _translate(error) from error
-        try:
-            return await self._attempt(target, headers, body, deadline)
-        except TransportError as error:
-            raise _translate(error) from error
-
-    async def _attempt(self, target: bytes, headers: Headers, body: bytes, deadline: Deadline) -> HttpAnswer:
-        return await self._pool.exchange(
-            method=_POST,
-            target=target,
-            headers=headers,
-            body=body,
-            deadline=min(deadline, deadline_in(self._exchange_seconds)),
-        )
+        is_second = False
+        while True:
+            try:
+                answer = await self._pool.exchange(
+                    method=_POST,
+                    target=target,
+                    headers=headers,
+                    body=body,
+                    deadline=min(deadline, deadline_in(self._exchange_seconds)),
+                )
+            except TransportError as error:
+                is_late = error.failure is TransportFailure.TIMED_OUT
+                if is_second or not is_late or remaining_seconds(deadline) <= 0:
+                    raise _translate(error) from error
+                is_second = True
+            else:
+                return _read(answer, decode)
 
 
 def _translate(error: TransportError) -> XksClientError:

@@ -19,7 +19,7 @@ from hyok.kms import errors
 from hyok.kms.authorization import Authorization
 from hyok.kms.call import Call
 from hyok.kms.call_attributes import GivenAttributes
-from hyok.kms.caller import CallerIdentification, IdentificationFailure, UnidentifiedCallerError
+from hyok.kms.caller import Caller, CallerIdentification, IdentificationFailure, UnidentifiedCallerError
 from hyok.kms.events.calls import Events
 from hyok.kms.identity import answer_get_caller_identity
 from hyok.kms.operation import Operation, OperationFamily
@@ -76,10 +76,21 @@ class KmsService:
         """Answer one request; never raises."""
         request_id = _new_request_id()
         try:
-            return await self._answer_or_refuse(request, request_id)
+            if request.method != b"POST":
+                return self._answer_without_body(request, request_id)
+            target = request.header(b"x-amz-target")
+            if not target and request.header(b"content-type").startswith(_FORM):
+                return answer_get_caller_identity(request, self._identification, request_id)
+            # 1. What is asked.
+            operation = self._model.operation_of(target)
+            # 2. Who asks.
+            caller = self._identification.identify(request)
+            call = self._call(request_id, operation, caller, request)
+            if self._events is None:
+                return await self._carry_out(call, request)
+            return await self._carry_out_recorded(self._events, call, request, caller.user_id)
         except Exception as error:  # noqa: BLE001  # the one boundary: a defect of ours is an answer, not a lost request
-            _log_defect(error, request_id)
-            return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), request_id)
+            return self._refuse_for(error, request_id)
 
     def refuse(self, refusal: Refusal, peer: Peer) -> HttpResponse:
         """Put a refusal of the transport into AWS's words."""
@@ -94,24 +105,7 @@ class KmsService:
         """Return an internal error."""
         return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), _new_request_id())
 
-    async def _answer_or_refuse(self, request: HttpRequest, request_id: str) -> HttpResponse:
-        try:
-            if request.method != b"POST":
-                return self._answer_without_body(request, request_id)
-            target = request.header(b"x-amz-target")
-            if not target and request.header(b"content-type").startswith(_FORM):
-                return answer_get_caller_identity(request, self._identification, request_id)
-            return await self._perform(request, target, request_id)
-        except AwsError as error:
-            return self._refuse(error, request_id)
-        except UnidentifiedCallerError as error:
-            return self._refuse(AwsError(_IDENTIFICATION_CODES[error.failure], str(error)), request_id)
-
-    async def _perform(self, request: HttpRequest, target: bytes, request_id: str) -> HttpResponse:
-        # 1. What is asked.
-        operation = self._model.operation_of(target)
-        # 2. Who asks.
-        caller = self._identification.identify(request)
+    def _call(self, request_id: str, operation: str, caller: Caller, request: HttpRequest) -> Call:
         call = Call(
             request_id,
             operation,
@@ -125,11 +119,7 @@ class KmsService:
             identity=caller.identity,
             trace=None if self._events is None else CallTrace(),
         )
-        if self._attributes is not None:
-            call = self._attributes.applied_to(call, request)
-        if self._events is None:
-            return await self._carry_out(call, request)
-        return await self._carry_out_recorded(self._events, call, request, caller.user_id)
+        return call if self._attributes is None else self._attributes.applied_to(call, request)
 
     async def _carry_out_recorded(self, events: Events, call: Call, request: HttpRequest, user_id: str) -> HttpResponse:
         refusal: AwsError | None = AwsError(_INTERNAL, _INTERNAL_TEXT)
@@ -168,6 +158,17 @@ class KmsService:
         if request.method == b"GET" and request.target == b"/ping":
             return HttpResponse(200, b"pong", content_type=b"text/plain")
         return self._refuse(AwsError("UnknownOperationException"), request_id)
+
+    def _refuse_for(self, error: Exception, request_id: str) -> HttpResponse:
+        if isinstance(error, UnidentifiedCallerError):
+            error = AwsError(_IDENTIFICATION_CODES[error.failure], str(error))
+        try:
+            if isinstance(error, AwsError):
+                return self._refuse(error, request_id)
+        except ValueError as defect:  # an error that AWS KMS does not have
+            error = defect
+        _log_defect(error, request_id)
+        return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), request_id)
 
     def _refuse(self, error: AwsError, request_id: str) -> HttpResponse:
         status, body = self._model.encode_error(error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Coroutine
+from typing import Any
 
 from hyok.clock import Deadline
 from hyok.transport.client_connection import ClientConnection
@@ -38,16 +40,16 @@ class HttpClientPool:
         """The server's certificate in DER, as of the last handshake."""
         return self._pool.peer_certificate
 
-    async def exchange(
+    def exchange(
         self, *, method: bytes, target: bytes, headers: Headers, body: bytes, deadline: Deadline
-    ) -> HttpAnswer:
+    ) -> Coroutine[Any, Any, HttpAnswer]:
         """Send a request and return its answer; name look-up, TCP and TLS are within the deadline too.
 
         `headers` must have `host`; `content-length` is added. HEAD is not for this client. Raises TransportError. Runs
         outside a task as well.
         """
         payload = encode_request(method=method, target=target, headers=headers, body=body)
-        return await self._pool.exchange(payload, deadline)
+        return self._pool.exchange(payload, deadline)
 
     async def aclose(self) -> None:
         """Close all connections; exchanges under way end with NO_CONNECTION."""

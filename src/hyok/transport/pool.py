@@ -55,7 +55,13 @@ class ConnectionPool(Generic[A]):
         Raises TransportError. Runs outside a task as well. One that must not be done twice is never sent twice.
         """
         while True:
-            connection, is_fresh = await self._acquire(deadline)
+            connection = self._take_idle(deadline)
+            is_fresh = connection is None
+            if connection is None:
+                if len(self._connections) + self._connecting >= self._limits.connections:
+                    await self._wait_for_turn(deadline)
+                    continue
+                connection = await self._connect(deadline)
             try:
                 answer = await connection.exchange(payload, deadline)
             except UnansweredError as error:
@@ -102,25 +108,17 @@ class ConnectionPool(Generic[A]):
 
     # Helpers, in order of use.
 
-    async def _acquire(self, deadline: Deadline) -> tuple[ExchangeConnection[A], bool]:
-        """Return a connection, and whether it was just made."""
-        while True:
-            if self._is_closed:
-                raise TransportError(TransportFailure.NO_CONNECTION, f"the pool for {self._address} is closed")
-            if remaining_seconds(deadline) <= 0:
-                raise TransportError(TransportFailure.TIMED_OUT, "no free connection by the deadline")
-            self._drop_long_idle()
-            if self._idle:
-                return self._idle.pop(), False
-            if len(self._connections) + self._connecting < self._limits.connections:
-                return await self._connect(deadline), True
-            await self._wait_for_turn(deadline)
-
-    def _drop_long_idle(self) -> None:
-        # A firewall may have forgotten them without a word; a request would vanish there.
-        oldest = monotonic() - self._limits.idle_seconds
-        while self._idle and self._idle[0].idle_since < oldest:
+    def _take_idle(self, deadline: Deadline) -> ExchangeConnection[A] | None:
+        """Return the connection used last of those that are idle. TransportError if there is no time to use one."""
+        now = monotonic()
+        if self._is_closed:
+            raise TransportError(TransportFailure.NO_CONNECTION, f"the pool for {self._address} is closed")
+        if deadline <= now:
+            raise TransportError(TransportFailure.TIMED_OUT, "no free connection by the deadline")
+        # A firewall may have forgotten those long idle without a word; a request would vanish there.
+        while self._idle and self._idle[0].idle_since < now - self._limits.idle_seconds:
             self._idle.popleft().close()
+        return self._idle.pop() if self._idle else None
 
     async def _connect(self, deadline: Deadline) -> ExchangeConnection[A]:
         loop = asyncio.get_running_loop()

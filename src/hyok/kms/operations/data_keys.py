@@ -6,8 +6,8 @@ Keys in external key stores make data keys as others do; the service model's rem
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final
 
 from hyok.kms import errors
 from hyok.kms.call import Call
@@ -46,14 +46,14 @@ class DataKeys:
             "GenerateRandom": self.generate_random,
         }
 
-    async def generate(self, call: Call, request: Input) -> Output:
+    def generate(self, call: Call, request: Input) -> Coroutine[Any, Any, Output]:
         """GenerateDataKey: the data key, and the same wrapped."""
         refuse_recipient(request)
-        return await self._generate(call, request, shows_plaintext=True)
+        return self._generate(call, request, shows_plaintext=True)
 
-    async def generate_without_plaintext(self, call: Call, request: Input) -> Output:
+    def generate_without_plaintext(self, call: Call, request: Input) -> Coroutine[Any, Any, Output]:
         """GenerateDataKeyWithoutPlaintext: only the wrapped data key, for whoever decrypts it later."""
-        return await self._generate(call, request, shows_plaintext=False)
+        return self._generate(call, request, shows_plaintext=False)
 
     async def generate_random(self, call: Call, request: Input) -> Output:
         """GenerateRandom."""
