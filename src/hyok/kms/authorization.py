@@ -51,7 +51,8 @@ ACCOUNT_OPERATIONS: Final = frozenset(
 """The operations whose right is asked for once, on everything in the account: no key policy has a say."""
 
 _REMEMBERED_AT_MOST: Final = 131_072
-"""Pairs of key and principal by action: more than the keys that an account may have, at some 250 bytes."""
+"""Pairs of key and principal by action, where policies tell keys apart: more than the keys that an account may have, at
+some 250 bytes."""
 _EVERYTHING: Final = "*"
 _NO_INPUT: Final[Input] = {}
 
@@ -75,9 +76,8 @@ class _Weighed(NamedTuple):
 
 
 class _Remembered(NamedTuple):
-    """What was weighed where no condition has a part in it: it holds as long as the policies are these very objects."""
+    """What was weighed where no condition has a part in it: it holds as long as the identity is this very object."""
 
-    policy: str | None
     identity: Identity
     weighed: _Weighed
 
@@ -90,8 +90,7 @@ class Authorization:
         self._key_aliases = key_aliases
         self._now = clock.now
         self._policies = CompiledKeyPolicies()
-        self._remembered: dict[tuple[str, str, str], _Remembered] = {}
-        """By key id, principal and action."""
+        self._remembered: dict[tuple[str | None, ...], _Remembered] = {}
 
     def require(
         self,
@@ -181,10 +180,10 @@ class Authorization:
                 return is_granted(self._grants, use, has_rights_at_home=weighed.has_rights_at_home)
 
     def _recall(self, call: Call, key: KmsKey, action: str) -> _Weighed | None:
-        remembered = self._remembered.get((key.key_id, call.principal_arn, action))
-        if remembered is None or remembered.policy is not key.policy or remembered.identity is not call.identity:
-            return None
-        return remembered.weighed
+        remembered = self._remembered.get(_place(call, key, action)) or self._remembered.get(
+            (*_place(call, key, action), key.key_id)
+        )
+        return None if remembered is None or remembered.identity is not call.identity else remembered.weighed
 
     def _weigh(self, use: Use, key: KmsKey) -> _Weighed:
         call = use.call
@@ -193,12 +192,20 @@ class Authorization:
         by_identity = _decide_by_identity(use, key.arn)
         verdict = _combine(by_key, by_identity, is_at_home=key.account == call.account)
         weighed = _Weighed(verdict, by_identity is Outcome.ALLOWED)
-        if not policies.policies.inputs.keys and not _has_conditions(call.identity):
+        deciding = [memory.policies.inputs for memory in (policies, call.identity.policies) if memory is not None]
+        if not any(inputs.keys for inputs in deciding):
             if len(self._remembered) >= _REMEMBERED_AT_MOST:
                 self._remembered.clear()
-            place = key.key_id, call.principal_arn, use.action
-            self._remembered[place] = _Remembered(key.policy, call.identity, weighed)
+            place = _place(call, key, use.action)
+            if any(inputs.tells_resources_apart for inputs in deciding):
+                place = (*place, key.key_id)
+            self._remembered[place] = _Remembered(call.identity, weighed)
         return weighed
+
+
+def _place(call: Call, key: KmsKey, action: str) -> tuple[str | None, ...]:
+    """Return where a decision is remembered for all keys of one policy: however many they are, it is close at hand."""
+    return key.policy, key.account, key.region, call.principal_arn, action
 
 
 def _combine(by_key: Outcome, by_identity: Outcome, *, is_at_home: bool) -> Verdict:
@@ -221,10 +228,6 @@ def _decide(policies: DecisionMemory, use: Use, resource: str) -> Outcome:
 def _decide_by_identity(use: Use, resource: str) -> Outcome:
     policies = use.call.identity.policies
     return Outcome.ALLOWED if policies is None else _decide(policies, use, resource)
-
-
-def _has_conditions(identity: Identity) -> bool:
-    return identity.policies is not None and bool(identity.policies.policies.inputs.keys)
 
 
 def _refusal_of_key(

@@ -18,7 +18,6 @@ class KeyIndex:
 
     def __init__(self) -> None:
         self._keys: dict[str, KmsKey] = {}
-        self._keys_by_arn: dict[str, KmsKey] = {}
         self._keys_by_external_key: dict[ExternalKeyReference, KmsKey] = {}
         self._aliases: dict[str, Alias] = {}
         self._alias_arns_of_key: dict[str, set[str]] = {}
@@ -34,7 +33,8 @@ class KeyIndex:
 
     def key_by_arn(self, arn: str) -> KmsKey | None:
         """Find a key by its key ARN."""
-        return self._keys_by_arn.get(arn)
+        key = self._keys.get(arn.rpartition("/")[2])
+        return key if key is not None and key.arn == arn else None
 
     def key_by_external_key(self, reference: ExternalKeyReference) -> KmsKey | None:
         """Find the one key that is tied to an external key."""
@@ -87,7 +87,6 @@ class KeyIndex:
         if key.key_id not in self._keys:
             insort(self._key_ids.setdefault((key.account, key.region), []), key.key_id)
         self._keys[key.key_id] = key
-        self._keys_by_arn[key.arn] = key
         if key.external_key is not None:
             self._keys_by_external_key[key.external_key] = key
         self._enter(key)
@@ -98,7 +97,7 @@ class KeyIndex:
         for alias in self.aliases_of(key.key_id):
             self.drop_alias(alias)
         self._alias_arns_of_key.pop(key.key_id, None)
-        del self._keys[key.key_id], self._keys_by_arn[key.arn]
+        del self._keys[key.key_id]
         if key.external_key is not None:
             del self._keys_by_external_key[key.external_key]
         _remove_sorted(self._key_ids[key.account, key.region], key.key_id)

@@ -85,7 +85,7 @@ class Keys:
 
         Here and below IntegrityError, an internal error to the caller, for one whose row somebody else has edited.
         """
-        key = self._index.key_by_arn(name) or self._index.key(name) or self._find_by_alias(call, name)
+        key = self._index.key(name) or self._index.key_by_arn(name) or self._find_by_alias(call, name)
         if key is None or not _is_within_reach(key, call, name):
             self._index.require_unaltered(name)
             self._index.require_unaltered(_alias_arn(call, name))
@@ -94,7 +94,7 @@ class Keys:
 
     def find_by_id(self, call: Call, name: str) -> KmsKey:
         """Return a key by key id or key ARN, the only names that management takes. AwsError NotFoundException."""
-        key = self._index.key_by_arn(name) or self._index.key(name)
+        key = self._index.key(name) or self._index.key_by_arn(name)
         if key is None or not _is_within_reach(key, call, name):
             self._index.require_unaltered(name)
             raise refuse_name(call, name, allow_alias=False)

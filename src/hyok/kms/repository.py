@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from sys import intern
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -245,8 +246,8 @@ def _key_of(row: RowMapping) -> KmsKey:
     store_id, xks_key_id = row["custom_key_store_id"], row["xks_key_id"]
     period_days, next_at = row["rotation_period_days"], row["next_rotation_at"]
     return KmsKey(
-        account=row["account"],
-        region=row["region"],
+        account=intern(row["account"]),
+        region=intern(row["region"]),
         key_id=row["key_id"],
         arn=row["arn"],
         description=row["description"],
@@ -256,7 +257,7 @@ def _key_of(row: RowMapping) -> KmsKey:
         deletion_date=row["deletion_at"],
         backing_key=row["current_backing_number"],
         external_key=None if store_id is None else ExternalKeyReference(store_id, xks_key_id),
-        policy=row["policy"],
+        policy=None if row["policy"] is None else intern(row["policy"]),
         tags=tuple(Tag(name, value) for name, value in row["tags"] or ()),
         rotation=None if period_days is None else AutomaticRotation(period_days, next_at),
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hyok.policy.choices import is_chosen
 from hyok.policy.decision import NOT_ALLOWED, Decision, Outcome
-from hyok.policy.document import Effect, Policy
+from hyok.policy.document import Choice, Effect, Policy
 from hyok.policy.statement_index import StatementIndex
 from hyok.policy.statements import CompiledStatement, compile_statement
 from hyok.policy.values import Request
@@ -24,6 +24,8 @@ class Inputs(NamedTuple):
     """Condition keys, sorted."""
     volatile_keys: tuple[str, ...]
     """Condition keys that only statements of the moment look at, sorted; a judgement that is lasting has not."""
+    tells_resources_apart: bool
+    """Whether a statement is about some resources and not about others."""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -131,4 +133,12 @@ def compile_policies(policies: Mapping[str, Policy]) -> CompiledPolicies:
 def _inputs_of(statements: tuple[CompiledStatement, ...]) -> Inputs:
     lasting = frozenset[str]().union(*(one.keys - one.volatile_keys for one in statements))
     volatile = frozenset[str]().union(*(one.volatile_keys for one in statements))
-    return Inputs(tuple(sorted(lasting)), tuple(sorted(volatile - lasting)))
+    return Inputs(
+        tuple(sorted(lasting)),
+        tuple(sorted(volatile - lasting)),
+        any(_tells_resources_apart(one.statement.resources) for one in statements),
+    )
+
+
+def _tells_resources_apart(resources: Choice | None) -> bool:
+    return resources is not None and (resources.is_negated or "*" not in resources.texts)

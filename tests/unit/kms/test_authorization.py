@@ -149,6 +149,24 @@ def test_what_one_principal_may_another_of_the_same_name_with_other_rights_may_n
     assert encrypt(kms, arn, kms.callers.add(ALICE)) != ""
 
 
+def test_what_is_decided_for_one_key_holds_for_no_other_that_policies_tell_apart(
+    kms: RunningKms, make_key: Callable[..., str]
+) -> None:
+    first, second = kms.create_key(), kms.create_key()
+    alice = kms.callers.add(ALICE, allow("*", Resource=first))
+    bob = kms.callers.add(f"{ALICE}2", allow("*"), {"Effect": "Deny", "Action": "kms:*", "NotResource": first})
+    for caller, name in ((alice, ALICE), (bob, f"{ALICE}2")):
+        reason = NO_IDENTITY_POLICY if caller == alice else DENIED_BY_IDENTITY
+        for _ in range(2):
+            assert encrypt(kms, first, caller) == ""
+            assert encrypt(kms, second, caller) == access_denied(name, "Encrypt", second, reason)
+    third = make_key(allow("*", **to(ROOT), Resource=first))
+    fourth = kms.create_key(Policy=policy(allow("*", **to(ROOT), Resource=[first, "*"])))
+    for _ in range(2):
+        assert encrypt(kms, fourth) == ""
+        assert encrypt(kms, third) == access_denied(ROOT, "Encrypt", third, NO_RESOURCE_POLICY)
+
+
 def test_the_refusal_comes_before_that_of_the_state(kms: RunningKms) -> None:
     arn = kms.create_key()
     kms.call("DisableKey", {"KeyId": arn})

@@ -42,6 +42,21 @@ def test_more_statements_than_a_machine_word_has_bits_are_told_apart() -> None:
     assert compiled.decide(request(x_n=200)) == NOT_ALLOWED
 
 
+@pytest.mark.parametrize(
+    ("element", "does"),
+    [
+        ({"Resource": "*"}, False),
+        ({"Resource": ["arn:aws:kms:*:*:key/one", "*"]}, False),
+        ({"Resource": "arn:aws:kms:*:*:key/*"}, True),
+        ({"NotResource": "arn:aws:kms:*:*:key/one"}, True),
+        ({"NotResource": "*"}, True),
+        ({"Resource": "arn:aws:kms:*:*:alias/${aws:username}"}, True),
+    ],
+)
+def test_the_inputs_tell_whether_the_resource_has_a_part_in_decisions(element: dict[str, Any], *, does: bool) -> None:
+    assert policies({}, element).inputs.tells_resources_apart is does
+
+
 def test_the_inputs_are_the_condition_keys_that_are_looked_at() -> None:
     compiled = policies(
         condition("StringEquals", "kms:ViaService", ["ebs", "${aws:PrincipalTag/Team}"]),
