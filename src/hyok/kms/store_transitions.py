@@ -24,9 +24,6 @@ from hyok.storage.errors import StorageError
 
 _log: Final = logging.getLogger(__name__)
 
-TAKE_OVER_SECONDS: Final = 10.0
-"""How much longer than usual another process may take to connect or disconnect, before this one does it."""
-
 
 class LifecycleTimes(NamedTuple):
     """How long what happens in the background takes."""
@@ -35,6 +32,8 @@ class LifecycleTimes(NamedTuple):
     """Between the answer to Connect or Disconnect and its effect: minutes at AWS, never 0, so that clients poll."""
     health_check_seconds: float
     """Between the health checks of a connected store."""
+    take_over_seconds: float = 10.0
+    """How much longer than usual another process may take to connect or disconnect, before this one does it."""
 
 
 class StoreTransitions:
@@ -136,7 +135,7 @@ class StoreTransitions:
 
     async def _take_over(self, work: Coroutine[object, object, None]) -> None:
         try:
-            await asyncio.sleep(self._times.settle_seconds + TAKE_OVER_SECONDS)
+            await asyncio.sleep(self._times.settle_seconds + self._times.take_over_seconds)
         except asyncio.CancelledError:
             work.close()  # the other process has done it
             raise

@@ -7,10 +7,12 @@ import base64
 import json
 import ssl
 from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import trustme
+from sqlalchemy import Connection
 
 from hyok.awsjson.errors import AwsError
 from hyok.clock import AdjustableClock, SystemClock
@@ -120,6 +122,9 @@ class Rig:
     def close(self) -> None:
         self.run(self.lifecycle.aclose())
         self._storage.close()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._storage.reading()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)

@@ -13,6 +13,7 @@ import trustme
 from hyok.awsjson.errors import AwsError
 from hyok.kms.external_failures import ExternalFailure
 from hyok.kms.store_transitions import LifecycleTimes
+from hyok.storage.changes import changes_since
 from tests.integration.kms.misbehaving_proxy import MisbehavingProxy, error, hang
 from tests.integration.kms.rig import HOST, QUICK, Rig, server_tls
 
@@ -226,3 +227,85 @@ def test_a_failed_store_is_still_failed_after_a_restart(
     with a_rig(tmp_path, runner, authority, proxy) as rig:
         entry = rig.describe(store_id)
         assert (entry["ConnectionState"], entry["ConnectionErrorCode"]) == ("FAILED", "INVALID_CREDENTIALS")
+
+
+@contextmanager
+def another_process(
+    directory: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> Iterator[Rig]:
+    """Yield a second KMS on the same storage that takes over soon what the first does not see through."""
+    times = QUICK._replace(take_over_seconds=0.1)
+    with a_rig(directory, runner, authority, proxy, times=times) as other:
+        yield other
+
+
+def follow(rig: Rig) -> None:
+    """Do what the follower of the change log does four times a second."""
+    turns = rig.space.turns
+    with rig.reading() as connection:
+        changes = changes_since(connection, turns.position)
+    rig.run(turns.apply(changes))
+
+
+def test_what_a_process_does_not_finish_another_on_the_same_storage_does(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> None:
+    with (
+        a_rig(tmp_path, runner, authority, proxy, times=NEVER_SETTLES) as stuck,
+        another_process(tmp_path, runner, authority, proxy) as other,
+    ):
+        store_id = stuck.create_store()
+        stuck.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id)
+        follow(other)
+        assert other.describe(store_id)["ConnectionState"] == "CONNECTING"
+        assert other.settled(store_id)["ConnectionState"] == "CONNECTED"
+        key = other.create_key(store_id)
+        follow(stuck)  # it has come to itself: what it had begun is done
+        assert stuck.describe(store_id)["ConnectionState"] == "CONNECTED"
+        assert stuck.call("Encrypt", KeyId=key, Plaintext="eA==")["KeyId"] == key
+        stuck.call("DisconnectCustomKeyStore", CustomKeyStoreId=store_id)
+        follow(other)
+        assert refusal_of_use(other, key) == "KMSInvalidStateException"
+        assert other.settled(store_id)["ConnectionState"] == "DISCONNECTED"
+        follow(stuck)
+        assert stuck.describe(store_id)["ConnectionState"] == "DISCONNECTED"
+
+
+def test_a_take_over_that_finds_the_proxy_gone_fails_for_all(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, certificate: trustme.LeafCert
+) -> None:
+    with another_proxy(runner, certificate) as gone, a_rig(tmp_path, runner, authority, gone) as one:
+        store_id = one.create_store()
+    with (
+        a_rig(tmp_path, runner, authority, gone, times=NEVER_SETTLES) as stuck,
+        another_process(tmp_path, runner, authority, gone) as other,
+    ):
+        stuck.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id)
+        follow(other)
+        assert other.settled(store_id)["ConnectionErrorCode"] == "XKS_PROXY_NOT_REACHABLE"
+        follow(stuck)
+        assert stuck.describe(store_id)["ConnectionState"] == "FAILED"
+
+
+def test_what_a_process_finishes_in_time_is_not_done_twice(
+    tmp_path: Path, runner: asyncio.Runner, authority: trustme.CA, proxy: MisbehavingProxy
+) -> None:
+    with (
+        a_rig(tmp_path, runner, authority, proxy) as one,
+        another_process(tmp_path, runner, authority, proxy) as other,
+    ):
+        store_id = one.create_store()
+        one.call("ConnectCustomKeyStore", CustomKeyStoreId=store_id)
+        follow(other)
+        assert one.settled(store_id)["ConnectionState"] == "CONNECTED"
+        follow(other)
+        asked = len(proxy.asked)
+        runner.run(asyncio.sleep(0.3))
+        assert len(proxy.asked) == asked
+        assert other.describe(store_id)["ConnectionState"] == "CONNECTED"
+
+
+def refusal_of_use(rig: Rig, key: str) -> str:
+    with pytest.raises(AwsError) as raised:
+        rig.call("Encrypt", KeyId=key, Plaintext="eA==")
+    return raised.value.code
