@@ -27,6 +27,8 @@ from hyok.xks.errors import XksError
 from hyok.xks.uri import validate_uri_path
 
 _NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+MAXIMUM_QUOTA: Final = 1_000_000
+"""More than any proxy answers."""
 _NAME_LENGTH: Final = 64
 _API_PATH: Final = "/kms/xks/v1"
 
@@ -73,7 +75,7 @@ def create_key_store(
             "a-z A-Z 0-9 - _"
         )
     prefix = f"/{name}" if path_prefix is None else path_prefix
-    key_store = KeyStore(name, prefix, regions, clock.now(), quota, predecessors)
+    key_store = KeyStore(name, prefix, tuple(dict.fromkeys(regions)), clock.now(), quota, predecessors)
     _check(key_store)
     with storage.transaction() as connection:
         if find_key_store(connection, name) is not None:
@@ -172,6 +174,8 @@ def _check(key_store: KeyStore) -> None:
         raise NotDoneError(
             f"a quota of {key_store.quota} requests per second admits none; freeze the key store instead"
         )
+    if key_store.quota is not None and key_store.quota > MAXIMUM_QUOTA:
+        raise NotDoneError(f"a quota is at most {MAXIMUM_QUOTA} requests per second; leave it out for none")
     for region in key_store.regions:
         if not region or not set(region) <= _NAME_CHARACTERS:
             raise NotDoneError(f"{region!r} is no AWS Region; write it like eu-central-1")

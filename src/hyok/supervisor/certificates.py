@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from hyok.config.references import SecretReference, resolve_path
+from hyok.errors import OperatorError
 from hyok.transport.pem import CertificateState
 
 POLL_SECONDS: Final = 1.0
@@ -34,6 +35,12 @@ def report_expiry(state: CertificateState) -> None:
 def is_expiring(state: CertificateState) -> bool:
     """Tell whether a certificate has its last 30 days, or has expired."""
     return state.expires_at - time.time() < _LAST_DAYS * 86_400
+
+
+def refuse_out_of_date(state: CertificateState, *, present: CertificateState) -> None:
+    """Raise OperatorError for a certificate that no client accepts now, while the present one is accepted."""
+    if state.warnings and not present.warnings and present.expires_at > time.time():
+        raise OperatorError("; ".join(state.warnings))
 
 
 class CertificateFiles:

@@ -17,7 +17,7 @@ from hyok.assembly.proxy_endpoints import check_proxy_tls
 from hyok.config.configuration import Configuration
 from hyok.errors import HyokError, NotDoneError, OperatorError
 from hyok.metrics.collection import Collection
-from hyok.supervisor.certificates import REMINDER_SECONDS, is_expiring, report_expiry
+from hyok.supervisor.certificates import REMINDER_SECONDS, is_expiring, refuse_out_of_date, report_expiry
 from hyok.supervisor.changes import refuse_lasting_changes
 from hyok.supervisor.launcher import Generation
 from hyok.supervisor.messages import (
@@ -236,6 +236,7 @@ class Supervisor:
                 self._notifier.notify("READY=1")
                 return
             tls = await asyncio.to_thread(check_proxy_tls, wanted.require_proxy())
+            refuse_out_of_date(tls.state, present=self.generation.tls.state)
         except (HyokError, OSError) as error:
             _log.error("the reload is refused and nothing has changed: %s", error)
             self._notifier.notify("READY=1")
@@ -257,6 +258,7 @@ class Supervisor:
     async def _renew_tls(self, configuration: Configuration) -> None:
         try:
             tls = await asyncio.to_thread(check_proxy_tls, configuration.require_proxy())
+            refuse_out_of_date(tls.state, present=self.generation.tls.state)
         except (HyokError, OSError) as error:
             _log.error("the certificate in force is kept: %s", error)
             return

@@ -70,6 +70,16 @@ def test_a_word_that_is_no_region_is_refused(holder_storage: Storage, clock: Set
         create_key_store(holder_storage, clock, name="dev", regions=(region,))
 
 
+def test_a_quota_that_no_bucket_counts_is_refused(holder_storage: Storage, clock: SetClock) -> None:
+    with pytest.raises(NotDoneError, match="at most 1000000 requests per second"):
+        create_key_store(holder_storage, clock, name="dev", quota=10**10)
+
+
+def test_a_region_that_is_named_twice_counts_once(holder_storage: Storage, clock: SetClock) -> None:
+    made = create_key_store(holder_storage, clock, name="dev", regions=("us-east-1", "eu-west-1", "us-east-1"))
+    assert made.regions == ("us-east-1", "eu-west-1")
+
+
 def test_a_quota_that_admits_nothing_is_refused(holder_storage: Storage, clock: SetClock) -> None:
     with pytest.raises(NotDoneError, match="admits none; freeze"):
         create_key_store(holder_storage, clock, name="dev", quota=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +98,16 @@ class Stage:
     def load(self) -> Configuration:
         return load_configuration(self.directory / "hyok.toml", {})
 
-    def install_certificate(self, *, key_of_another: bool = False) -> None:
+    def install_certificate(self, *, key_of_another: bool = False, not_after: datetime | None = None) -> None:
         authority = trustme.CA()
-        leaf = authority.issue_cert("localhost")
+        leaf = authority.issue_cert("localhost", not_after=not_after)
         (self.directory / "server.pem").write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
         key = authority.issue_cert("localhost") if key_of_another else leaf
         (self.directory / "server.key").write_bytes(key.private_key_pem.bytes())
+
+    def refresh(self) -> None:
+        """Let the parent begin with the certificate that is installed now."""
+        self.supervisor.generation.tls = check_proxy_tls(self.load().require_proxy())
 
     def heard(self, kind: str) -> list[int]:
         """Return the process ids of the workers that were told this, once for each time."""

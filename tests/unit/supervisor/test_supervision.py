@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,41 @@ def test_a_certificate_without_its_key_is_kept_from_the_workers(stage: Stage, ca
     stage.run(scenario)
     assert stage.heard("ReplaceTls") == []
     assert errors_of(caplog)[0].startswith("the certificate in force is kept: the private key file:")
+
+
+@pytest.mark.parametrize("command", [Command.RENEW_TLS, Command.RELOAD])
+def test_an_expired_certificate_takes_no_valid_ones_place(
+    stage: Stage, caplog: pytest.LogCaptureFixture, command: Command
+) -> None:
+    async def scenario() -> None:
+        await stage.until_served()
+        if command is Command.RELOAD:
+            stage.configure(CONFIGURATION + "# changed\n")
+        stage.install_certificate(not_after=datetime(2026, 1, 1, tzinfo=UTC))
+        stage.supervisor.command(command)
+        await stage.until(lambda: errors_of(caplog))
+        assert stage.heard("ReplaceTls") == []
+        stage.install_certificate()
+        stage.supervisor.command(command)
+        await stage.until(lambda: stage.heard("ReplaceTls") or len(stage.launched) > 2)
+
+    stage.run(scenario)
+    refused = "the certificate in force is kept" if command is Command.RENEW_TLS else "the reload is refused"
+    assert errors_of(caplog)[0].startswith(refused)
+    assert "expired on 2026-01-01" in errors_of(caplog)[0]
+
+
+def test_an_expired_certificate_is_served_where_there_is_no_better(stage: Stage) -> None:
+    stage.install_certificate(not_after=datetime(2026, 1, 1, tzinfo=UTC))
+    stage.refresh()
+
+    async def scenario() -> None:
+        await stage.until_served()
+        stage.install_certificate(not_after=datetime(2026, 2, 1, tzinfo=UTC))
+        stage.supervisor.command(Command.RENEW_TLS)
+        await stage.until(lambda: stage.heard("ReplaceTls"))
+
+    stage.run(scenario)
 
 
 def test_a_worker_that_keeps_its_certificate_is_named(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
