@@ -17,7 +17,6 @@ from hyok.awsjson.service import load_service_model
 from hyok.clock import Clock, SystemClock
 from hyok.config.configuration import Configuration
 from hyok.config.settings import KmsSettings
-from hyok.custody.following import SuccessionFollower
 from hyok.custody.safe import Safe
 from hyok.kms.call_attributes import GivenAttributes
 from hyok.kms.caller import AnyCredentials, CallerIdentification
@@ -110,7 +109,6 @@ class _State(NamedTuple):
 def _load_state(settings: KmsSettings, storage: Storage, safe: Safe, clock: Clock) -> _State:
     with loading():
         space = open_key_space(storage, safe, clock, resource_quotas(settings.quotas))
-    space.turns.tell(SuccessionFollower(storage, safe).apply)
     principals = StoredPrincipals(storage, safe)
     follower = ChangeFollower(
         storage,

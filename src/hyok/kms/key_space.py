@@ -7,6 +7,8 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from hyok.clock import Clock
+from hyok.custody.following import SuccessionFollower
+from hyok.custody.keeping import read_succession
 from hyok.custody.safe import Safe
 from hyok.kms.aliases import Aliases
 from hyok.kms.authorization import Authorization
@@ -65,6 +67,8 @@ def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQ
     seal_rows_of_older_storage(storage, safe)
     seals = RowSeals(safe)
     with storage.reading() as connection:
+        # Opened a moment ago: a root key that began to take over since is in none of the changes to come.
+        safe.adopt(read_succession(connection))
         stored = load_keys(connection, seals)
         stored_grants = load_grants(connection, seals)
         position = current_position(connection)
@@ -81,6 +85,8 @@ def open_key_space(storage: Storage, safe: Safe, clock: Clock, quotas: ResourceQ
     backing_keys = BackingKeys(safe, stored.backing_keys)
     tokens = GrantTokens(safe)
     turns = Turns(storage, position=position)
+    # Before all that reads what is sealed: rows may come sealed under the next key-encryption key at once.
+    turns.tell(SuccessionFollower(storage, safe).apply)
     turns.tell(StoredKeySpace(storage, seals, index=index, backing_keys=backing_keys, grants=grant_index).apply)
     return KeySpace(
         Keys(

@@ -12,9 +12,10 @@ from hyok.custody.rewrapping import Resealing, begin, count_sealed, finish, rese
 from hyok.custody.root_key import LocalRootKey
 from hyok.custody.safe import Safe, open_safe
 from hyok.secret import Secret
+from hyok.storage.changes import changes_since
 from hyok.storage.engine import open_storage
 from hyok.storage.schema import Side
-from tests.unit.kms.running import ACCOUNT, ROOT, running_kms
+from tests.unit.kms.running import ACCOUNT, ROOT, RunningKms, running_kms
 
 SUCCESSOR = LocalRootKey(Secret(b"the root key that takes over...."))
 COLUMNS = sealed_columns(Side.KMS)
@@ -54,6 +55,27 @@ def test_what_the_kms_keeps_is_sealed_anew_and_still_decrypts(tmp_path: Path) ->
     finish(storage, SystemClock(), root=SUCCESSOR)
     assert reseal(storage, open_safe(storage, SUCCESSOR), COLUMNS) == Resealing(14, 0, ())
     storage.close()
+
+
+def test_what_another_process_seals_anew_at_once_is_trusted(tmp_path: Path) -> None:
+    with running_kms(tmp_path) as one, running_kms(tmp_path) as other:
+        key = one.create_key()
+        begin(one.storage, SystemClock(), root=ROOT, successor=SUCCESSOR)
+        follow(one)  # seals under the new key-encryption key from here on
+        one.call("TagResource", {"KeyId": key, "Tags": [{"TagKey": "a", "TagValue": ""}]})
+        made = one.create_key()
+        follow(other)  # hears of all that in one go
+        for arn in (key, made):
+            assert other.call("Encrypt", {"KeyId": arn, "Plaintext": "aGVsbG8="})["KeyId"] == arn
+        with running_kms(tmp_path) as third:
+            assert third.call("Encrypt", {"KeyId": made, "Plaintext": "aGVsbG8="})["KeyId"] == made
+
+
+def follow(kms: RunningKms) -> None:
+    turns = kms.space.turns
+    with kms.storage.reading() as connection:
+        changes = changes_since(connection, turns.position)
+    kms.run(turns.apply(changes))
 
 
 def base64_of(content: bytes) -> str:
