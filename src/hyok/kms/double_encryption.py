@@ -6,7 +6,6 @@ external key, its holder lacks the backing key. Both layers authenticate the blo
 
 from __future__ import annotations
 
-import os
 from typing import Protocol
 
 from hyok.kms import errors
@@ -22,6 +21,7 @@ from hyok.kms.ciphertext_blob import (
 from hyok.kms.external_failures import ExternalFailure, for_crypto
 from hyok.kms.inner_layer import InnerCiphertextError, open_inner, seal_inner
 from hyok.kms.values import KmsKey, OuterSealed
+from hyok.random_stock import RandomStock
 from hyok.secret import Secret
 
 
@@ -43,10 +43,11 @@ class DoubleEncryption:
     def __init__(self, backing_keys: BackingKeys, outer: OuterLayer) -> None:
         self._backing_keys = backing_keys
         self._outer = outer
+        self._derivations = RandomStock(DERIVATION_BYTES)
 
     async def seal(self, call: Call, key: KmsKey, plaintext: bytes, context: bytes) -> bytes:
         """Encrypt 1 to 4096 bytes under the key's current backing key. `context` is canonical."""
-        derivation = os.urandom(DERIVATION_BYTES)
+        derivation = self._derivations.take()
         header = encode_header(
             BlobKind.ORDINARY if key.external_key is None else BlobKind.EXTERNAL,
             account=key.account,

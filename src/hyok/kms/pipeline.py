@@ -7,7 +7,6 @@ set-ups ask it first, and `GET /ping` tells a load balancer that the service run
 from __future__ import annotations
 
 import logging
-import os
 import traceback
 from collections.abc import Mapping
 from typing import Final
@@ -25,8 +24,10 @@ from hyok.kms.identity import answer_get_caller_identity
 from hyok.kms.operation import Operation, OperationFamily
 from hyok.kms.request_quotas import RequestQuotas
 from hyok.kms.trace import CallTrace
+from hyok.random_stock import RandomStock
 from hyok.transport.messages import HttpRequest, HttpResponse, Peer, Refusal
 
+_UUID_BYTES: Final = 16
 _JSON: Final = b"application/x-amz-json-1.1"
 _FORM: Final = b"application/x-www-form-urlencoded"
 _INTERNAL: Final = "KMSInternalException"
@@ -68,13 +69,14 @@ class KmsService:
         self._events = events
         self._attributes = attributes
         self._quotas = quotas
+        self._random = RandomStock(_UUID_BYTES)
         self._operations: dict[str, Operation] = {}
         for family in families:
             self._operations.update(family.operations())
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; never raises."""
-        request_id = _new_request_id()
+        request_id = _request_id(self._random.take())
         try:
             if request.method != b"POST":
                 return self._answer_without_body(request, request_id)
@@ -94,7 +96,7 @@ class KmsService:
 
     def refuse(self, refusal: Refusal, peer: Peer) -> HttpResponse:
         """Put a refusal of the transport into AWS's words."""
-        response = self._refuse(AwsError(_refusal_code(refusal)), _new_request_id())
+        response = self._refuse(AwsError(_refusal_code(refusal)), _request_id(self._random.take()))
         response.status = refusal.value
         return response
 
@@ -103,7 +105,7 @@ class KmsService:
 
     def answer_failed(self) -> HttpResponse:
         """Return an internal error."""
-        return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), _new_request_id())
+        return self._refuse(AwsError(_INTERNAL, _INTERNAL_TEXT), _request_id(self._random.take()))
 
     def _call(self, request_id: str, operation: str, caller: Caller, request: HttpRequest) -> Call:
         call = Call(
@@ -179,13 +181,11 @@ def _respond(status: int, body: bytes, request_id: str) -> HttpResponse:
     return HttpResponse(status, body, content_type=_JSON, headers=((b"x-amzn-RequestId", request_id.encode("ascii")),))
 
 
-def _new_request_id() -> str:
-    """Return a random UUID (RFC 9562, version 4), without the price of a UUID object."""
-    random = bytearray(os.urandom(16))
-    random[6] = random[6] & 0x0F | 0x40
-    random[8] = random[8] & 0x3F | 0x80
+def _request_id(random: bytes) -> str:
+    """Return 16 random bytes as a UUID (RFC 9562, version 4), without the price of a UUID object."""
     digits = random.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    variant = "89ab"[random[8] % 4]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _refusal_code(refusal: Refusal) -> str:

@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hyok.clock import Deadline
 from hyok.custody.errors import IntegrityError
-from hyok.keymanagers.embedded.ivs import IV_BYTES, RandomIvs
 from hyok.keymanagers.embedded.leases import EncryptionLeases, Lease
 from hyok.keymanagers.embedded.leasing import Leasing
 from hyok.keymanagers.embedded.material import open_material
@@ -43,6 +42,7 @@ from hyok.keymanagers.interface import (
     Sealed,
     VerifyingKeyManager,
 )
+from hyok.random_stock import RandomStock
 from hyok.storage.changes import Change, ChangeKind
 from hyok.storage.engine import Storage
 from hyok.storage.errors import StorageError
@@ -53,6 +53,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 V = TypeVar("V")
 
+IV_BYTES: Final = 12
 TAG_BYTES: Final = 16
 CIPHERS_KEPT: Final = 4096
 """Key versions whose material is unwrapped at one time, for each usage; each costs 2.6 KB, and some 10 us to unwrap."""
@@ -72,7 +73,7 @@ class EmbeddedKeyManager(VerifyingKeyManager):
         self._active: dict[str, KeyVersion] = {}
         self._encrypting: dict[KeyVersion, tuple[AESGCM, Lease]] = {}
         self._decrypting: dict[KeyVersion, AESGCM] = {}
-        self._ivs = RandomIvs()
+        self._ivs = RandomStock(IV_BYTES)
         self._test_cipher = AESGCM(os.urandom(32))
         with storage.reading() as connection:
             self._records = read_all_records(connection)

@@ -3,31 +3,31 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from hyok.keymanagers.embedded.ivs import RandomIvs
+from hyok.random_stock import RandomStock
 
 
-def test_no_iv_is_given_twice() -> None:
-    one, other = RandomIvs(), RandomIvs()
+def test_nothing_is_given_twice() -> None:
+    one, other = RandomStock(12), RandomStock(12)
     taken = [source.take() for _ in range(1000) for source in (one, other)]
     assert len(set(taken)) == 2000
-    assert {len(iv) for iv in taken} == {12}
+    assert {len(value) for value in taken} == {12}
 
 
 # A program of its own: a process with threads, as this one may be, ought not to fork.
 FORKING = """
 import os
-from hyok.keymanagers.embedded.ivs import RandomIvs
-ivs = RandomIvs()
-ivs.take()
+from hyok.random_stock import RandomStock
+stock = RandomStock(12)
+stock.take()
 child = os.fork()
 for _ in range(200):
-    os.write(1, ivs.take())
+    os.write(1, stock.take())
 if child:
     os.waitpid(child, 0)
 """
 
 
-def test_a_forked_process_has_none_of_its_parents_ivs() -> None:
+def test_a_forked_process_has_nothing_of_its_parents_stock() -> None:
     written = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, check=True).stdout
     assert len(written) == 400 * 12
     assert len({written[start : start + 12] for start in range(0, len(written), 12)}) == 400

@@ -1,0 +1,41 @@
+"""Random bytes that are no secret, drawn from the system in bulk: IVs, request ids, what keys are derived with.
+
+For each draw the interpreter's lock is given up, and another thread may take it: one a request costs up to a tenth of
+the whole answer. These bytes are no secret, so that it does no harm that some lie in memory before they are used; that
+two uses get the same must not happen, so each is taken out of the stock, and a forked process begins with none.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Final
+
+_DRAWN_AT_ONCE: Final = 128
+
+
+class RandomStock:
+    """A stock of random values of one size. For one thread, and for nothing that must stay secret."""
+
+    __slots__ = ("__weakref__", "_size", "_stock")
+
+    def __init__(self, size: int) -> None:
+        """`size` is in bytes, that of each."""
+        self._size = size
+        self._stock: list[bytes] = []
+        stock = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _empty(stock()))
+
+    def take(self) -> bytes:
+        """Return a value that nobody else gets."""
+        stock = self._stock
+        if not stock:
+            size = self._size
+            drawn = os.urandom(size * _DRAWN_AT_ONCE)
+            stock += [drawn[start : start + size] for start in range(0, len(drawn), size)]
+        return stock.pop()
+
+
+def _empty(stock: RandomStock | None) -> None:
+    if stock is not None:
+        stock._stock.clear()
