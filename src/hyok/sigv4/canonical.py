@@ -40,16 +40,13 @@ def canonical_request(
     them must be in `headers`. `payload_hash` is the lower-case hex SHA-256 of the body, or `UNSIGNED-PAYLOAD`.
     """
     path, _, query = target.partition(b"?")
-    return b"\n".join(
-        (
-            method,
-            canonical_path(path, normalize=normalize_path),
-            canonical_query(query),
-            *(b"%b:%b" % (name, headers[name]) for name in signed_headers.split(b";")),
-            b"",
-            signed_headers,
-            payload_hash,
-        )
+    return b"%b\n%b\n%b\n%b\n%b\n%b" % (
+        method,
+        canonical_path(path, normalize=normalize_path),
+        canonical_query(query),
+        b"".join([b"%b:%b\n" % (name, headers[name]) for name in signed_headers.split(b";")]),
+        signed_headers,
+        payload_hash,
     )
 
 
