@@ -57,7 +57,7 @@ def overlay_environment(tables: dict[str, object], environment: Mapping[str, str
 
 
 def _put(tables: dict[str, object], overlaid: Overlaid, *, name: str) -> None:
-    keys = overlaid.variable.removeprefix(OVERLAY_PREFIX).lower().split("__")
+    keys = [_key(part) for part in overlaid.variable.removeprefix(OVERLAY_PREFIX).split("__")]
     if not all(keys):
         raise OperatorError(f"{overlaid.variable}: not the name of a setting; write HYOK__SECTION__KEY")
     *sections, last = keys
@@ -69,6 +69,11 @@ def _put(tables: dict[str, object], overlaid: Overlaid, *, name: str) -> None:
             raise OperatorError(f"{overlaid.variable}: {place} is not a section in {name}; write HYOK__SECTION__KEY")
         table = below
     table[last] = overlaid
+
+
+def _key(part: str) -> str:
+    # All settings are lower case. Among names that are not hyok's some are in mixed case (CreateKey): those as written.
+    return part.lower() if part.isupper() else part
 
 
 def _lower_first(text: str) -> str:

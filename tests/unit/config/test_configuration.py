@@ -92,6 +92,14 @@ def test_a_variable_overrides_the_file(tmp_path: Path) -> None:
     assert configuration.require_proxy().workers == 4
 
 
+def test_a_name_in_mixed_case_in_a_variable_stays_as_it_is(tmp_path: Path) -> None:
+    environment = {"HYOK__KMS__QUOTAS__REQUESTS__CreateKey": "5", "HYOK__KMS__QUOTAS__KEYS": "7"}
+    quotas = load(tmp_path, KMS, environment).require_kms().quotas
+    assert (quotas.requests, quotas.keys) == ({"CreateKey": 5}, 7)
+    with pytest.raises(OperatorError, match=r"quotas\.requests is \"createkey\"; allowed is the name of an operation"):
+        load(tmp_path, KMS, {"HYOK__KMS__QUOTAS__REQUESTS__CREATEKEY": "5"})
+
+
 def test_a_variable_that_is_no_text_is_read_as_toml(tmp_path: Path) -> None:
     environment = {"HYOK__KMS__ENDPOINT_MAP": '{ "xks.example.com" = "127.0.0.1:8443" }'}
     assert load(tmp_path, KMS, environment).require_kms().endpoint_map == {

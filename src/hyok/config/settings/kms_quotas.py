@@ -8,7 +8,11 @@ import msgspec
 
 from hyok.config.settings.base import About, Settings
 
-OperationName = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Za-z]{2,63}\Z")]
+OperationName = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[A-Z][A-Za-z]{2,63}\Z"),
+    About("", '"CreateKey"', "the name of an operation as the API has it, such as CreateKey"),
+]
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
 _COUNT = "a whole number from 0 to 100000000"
 
