@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, Select, delete, insert, select
 
 from hyok.kms.grant_values import Grant, GrantConstraints, GrantPrincipal
-from hyok.kms.row_seals import RowSeals
+from hyok.kms.row_seals import RowSeals, read_rows
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.schema import grants, keys
 
@@ -38,7 +38,7 @@ def delete_grant(connection: Connection, grant: Grant, *, at: float) -> None:
 
 
 def _read(connection: Connection, seals: RowSeals, query: Select[Any]) -> tuple[Grant, ...]:
-    intact, _ = seals.told_apart(grants, connection.execute(query).mappings())
+    intact, _ = seals.told_apart(grants, read_rows(connection, query, grants))
     return tuple(map(_grant_of, intact))
 
 

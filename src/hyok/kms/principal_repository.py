@@ -6,12 +6,14 @@ The sealed secret is bound to the whole row: who edits an ARN, a policy or a tag
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
+from hyok.custody.errors import IntegrityError
 from hyok.custody.safe import Safe
 from hyok.kms.principals import IdentityPolicy, StoredPrincipal
+from hyok.kms.row_seals import read_rows
 from hyok.secret import Secret
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.schema import principals
@@ -41,24 +43,25 @@ def delete_principal(connection: Connection, principal: StoredPrincipal, *, at: 
 
 def read_principals(connection: Connection) -> tuple[StoredPrincipal, ...]:
     """Return all principals without their secrets, by ARN."""
-    return tuple(
-        _principal_of(row) for row in connection.execute(select(principals).order_by(principals.c.arn)).mappings()
-    )
+    rows = read_rows(connection, select(principals).order_by(principals.c.arn), principals)
+    return tuple(_principal_of(row) for row in rows)
 
 
-def read_sealed_principals(
-    connection: Connection, access_key_ids: Collection[str] | None
-) -> tuple[tuple[StoredPrincipal, bytes], ...]:
-    """Return principals with their sealed secrets: those of some access key ids, or all."""
+def read_sealed_principals(connection: Connection, access_key_ids: Collection[str] | None) -> Sequence[RowMapping]:
+    """Return the rows of principals, for `open_principal`: those of some access key ids, or all."""
     query = select(principals)
     if access_key_ids is not None:
         query = query.where(principals.c.access_key_id.in_(access_key_ids))
-    return tuple((_principal_of(row), row["sealed_secret"]) for row in connection.execute(query).mappings())
+    return read_rows(connection, query, principals)
 
 
-def open_secret(safe: Safe, principal: StoredPrincipal, sealed_secret: bytes) -> Secret:
-    """Return a principal's secret access key. IntegrityError if anything of its row was edited."""
-    return safe.open(sealed_secret, *_place(principal))
+def open_principal(safe: Safe, row: RowMapping) -> tuple[StoredPrincipal, Secret]:
+    """Return a principal and its secret access key. IntegrityError if anything of its row was edited."""
+    principal = _principal_of(row)
+    try:
+        return principal, safe.open(row["sealed_secret"], *_place(principal))
+    except TypeError as error:
+        raise _edited(row) from error
 
 
 def place_of_secret(row: RowMapping) -> tuple[str, str, str, str, str]:
@@ -73,10 +76,17 @@ def _place(principal: StoredPrincipal) -> tuple[str, str, str, str, str]:
 
 
 def _principal_of(row: RowMapping) -> StoredPrincipal:
-    return StoredPrincipal(
-        row["access_key_id"],
-        row["arn"],
-        tuple(IdentityPolicy(name, document) for name, document in row["policies"]),
-        row["tags"],
-        row["created_at"],
-    )
+    try:
+        return StoredPrincipal(
+            row["access_key_id"],
+            row["arn"],
+            tuple(IdentityPolicy(name, document) for name, document in row["policies"]),
+            dict(row["tags"]),
+            row["created_at"],
+        )
+    except (TypeError, ValueError) as error:
+        raise _edited(row) from error
+
+
+def _edited(row: RowMapping) -> IntegrityError:
+    return IntegrityError(f"the row {row['access_key_id']} of the table principals is not as hyok wrote it")

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from hyok.errors import HyokError
 from hyok.kms.backing_keys import FIRST_NUMBER, SealedBackingKey
 from hyok.kms.key_names import alias_arn
-from hyok.kms.row_seals import RowSeals
+from hyok.kms.row_seals import RowSeals, read_rows
 from hyok.kms.values import (
     Alias,
     AutomaticRotation,
@@ -156,9 +156,9 @@ def _read(
     of_backing_keys: Select[Any],
     of_aliases: Select[Any],
 ) -> StoredKeys:
-    key_rows, altered_keys = seals.told_apart(keys, connection.execute(of_keys).mappings())
-    backing_rows, _ = seals.told_apart(backing_keys, connection.execute(of_backing_keys).mappings())
-    alias_rows, altered_aliases = seals.told_apart(aliases, connection.execute(of_aliases).mappings())
+    key_rows, altered_keys = seals.told_apart(keys, read_rows(connection, of_keys, keys))
+    backing_rows, _ = seals.told_apart(backing_keys, read_rows(connection, of_backing_keys, backing_keys))
+    alias_rows, altered_aliases = seals.told_apart(aliases, read_rows(connection, of_aliases, aliases))
     found = tuple(map(_key_of, key_rows))
     material = tuple(map(_backing_key_of, backing_rows))
     return StoredKeys(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Double, LargeBinary, RowMapping, Table, bindparam, null, select, update
+from sqlalchemy import Connection, Double, LargeBinary, RowMapping, Select, Table, bindparam, null, select, update
 
 from hyok.custody.errors import IntegrityError
 from hyok.custody.keeping import is_sealed_from_birth
@@ -26,6 +26,17 @@ from hyok.storage.schema import aliases, backing_keys, custom_key_stores, grants
 _SEAL: Final = "sealed_row"
 _TABLES: Final = (keys, backing_keys, aliases, grants, custom_key_stores)
 _log: Final = logging.getLogger(__name__)
+
+
+def read_rows(connection: Connection, query: Select[Any], table: Table) -> Sequence[RowMapping]:
+    """Read the rows of a table. IntegrityError if one holds what cannot even be read: SQLite keeps what it is given."""
+    try:
+        return connection.execute(query).mappings().all()
+    except (TypeError, ValueError) as error:
+        raise IntegrityError(
+            f"the table {table.name} holds a value that hyok never wrote ({error}): a row was edited by somebody else; "
+            "restore it from a backup"
+        ) from error
 
 
 class RowSeals:
@@ -40,12 +51,12 @@ class RowSeals:
 
     def check(self, table: Table, row: Mapping[Any, Any]) -> None:
         """Return if a row is as hyok wrote it. IntegrityError, naming it."""
-        seal = row[_SEAL]
         try:
-            if seal is None:
-                raise IntegrityError("it has no seal")
-            self._safe.open(seal, *_place(table, row))
-        except IntegrityError as error:
+            for name in _BOUND[table].sealed:
+                if not isinstance(row[name], bytes):
+                    raise IntegrityError(f"{name} holds no bytes")
+            self._safe.open(row[_SEAL], *_place(table, row))
+        except (IntegrityError, TypeError, ValueError) as error:
             raise IntegrityError(
                 f"the row {_name_of(table, row)} of the table {table.name} is not as hyok wrote it: it was edited, "
                 "swapped, or put there by somebody else; restore it from a backup and restart the KMS service"
@@ -108,6 +119,8 @@ class _Bound(NamedTuple):
     instants: frozenset[str]
     """Those of them that hold fractions."""
     key: tuple[str, ...]
+    sealed: tuple[str, ...]
+    """The columns that are sealed, this seal among them."""
 
 
 def _bound(table: Table) -> _Bound:
@@ -116,6 +129,7 @@ def _bound(table: Table) -> _Bound:
         tuple(sorted(column.name for column in columns)),
         frozenset(column.name for column in columns if isinstance(column.type, Double)),
         tuple(column.name for column in table.primary_key.columns),
+        tuple(column.name for column in table.columns if isinstance(column.type, LargeBinary)),
     )
 
 
@@ -123,7 +137,7 @@ _BOUND: Final = {table: _bound(table) for table in _TABLES}
 
 
 def _place(table: Table, row: Mapping[Any, Any]) -> tuple[str, str, str, str]:
-    names, instants, _ = _BOUND[table]
+    names, instants, *_ = _BOUND[table]
     content: dict[str, object] = {}
     for name in names:
         value = row[name]

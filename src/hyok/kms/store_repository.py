@@ -11,7 +11,7 @@ from hyok.clock import Clock
 from hyok.custody.safe import Safe
 from hyok.kms.connection_state import ConnectionErrorCode, ConnectionState
 from hyok.kms.custom_key_stores import Connectivity, CustomKeyStore, ProxyCredential, VpcEndpointService
-from hyok.kms.row_seals import RowSeals
+from hyok.kms.row_seals import RowSeals, read_rows
 from hyok.kms.turns import Turns
 from hyok.storage.changes import ChangeKind, record_change
 from hyok.storage.engine import Storage
@@ -36,7 +36,9 @@ class CustomKeyStoreRepository:
         """Return all stores. IntegrityError if a row is not as hyok wrote it."""
 
         def read(connection: Connection) -> tuple[CustomKeyStore, ...]:
-            return tuple(self._store_of(row) for row in connection.execute(select(custom_key_stores)).mappings())
+            return tuple(
+                self._store_of(row) for row in read_rows(connection, select(custom_key_stores), custom_key_stores)
+            )
 
         return await self._storage.read(read)
 
@@ -45,7 +47,7 @@ class CustomKeyStoreRepository:
         query = select(custom_key_stores).where(custom_key_stores.c.id.in_(store_ids))
 
         def read(connection: Connection) -> dict[str, CustomKeyStore]:
-            return {row["id"]: self._store_of(row) for row in connection.execute(query).mappings()}
+            return {row["id"]: self._store_of(row) for row in read_rows(connection, query, custom_key_stores)}
 
         return await self._storage.read(read)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from hyok.custody.safe import Safe
 from hyok.errors import HyokError
-from hyok.kms.principal_repository import open_secret, read_sealed_principals
+from hyok.kms.principal_repository import open_principal, read_sealed_principals
 from hyok.kms.principals import Principal, Principals, make_principal
 from hyok.sigv4.signing import SigningKeys
 from hyok.storage.changes import Change, ChangeKind
@@ -46,10 +46,10 @@ class StoredPrincipals:
     def _read(self, connection: Connection, access_key_ids: Collection[str] | None) -> dict[str, Principal | None]:
         """One that cannot be trusted, or not be understood, is reported and left out."""
         found: dict[str, Principal | None] = {}
-        for stored, sealed_secret in read_sealed_principals(connection, access_key_ids):
+        for row in read_sealed_principals(connection, access_key_ids):
             try:
-                secret = open_secret(self._safe, stored, sealed_secret)
+                stored, secret = open_principal(self._safe, row)
                 found[stored.access_key_id] = make_principal(stored, SigningKeys(secret))
             except HyokError as error:
-                _log.error("principal %s is left out and cannot call: %s", stored.arn, error)
+                _log.error("principal %s is left out and cannot call: %s", row["arn"], error)
         return found

@@ -106,6 +106,30 @@ def test_a_key_whose_row_was_edited_cannot_be_used_and_the_others_can(
     assert f"the row {key.rpartition('/')[2]} of the table keys is not as hyok wrote it" in caplog.text
 
 
+@pytest.mark.sqlite_files
+@pytest.mark.parametrize(
+    "edit", ["created_at = 'abc'", "policy = x'ff'", "tags = 5", "sealed_row = 5", "current_backing_number = 'x'"]
+)
+def test_what_is_not_even_of_its_columns_kind_counts_for_nothing(tmp_path: Path, edit: str) -> None:
+    with running_kms(tmp_path) as kms:
+        key = kms.create_key()
+        edited(kms, text(f"UPDATE keys SET {edit}"))  # noqa: S608  # the test's own words
+    with running_kms(tmp_path) as kms:
+        assert refusal(kms, "DescribeKey", {"KeyId": key}) == "KMSInternalException"
+
+
+@pytest.mark.sqlite_files
+def test_what_cannot_be_read_at_all_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with running_kms(tmp_path) as kms:
+        kms.create_key()
+        edited(kms, text("UPDATE keys SET tags = '{'"))
+    with (
+        pytest.raises(IntegrityError, match="the table keys holds a value that hyok never wrote"),
+        running_kms(tmp_path),
+    ):
+        pass
+
+
 def test_the_rows_of_two_keys_that_were_swapped_count_for_nothing(tmp_path: Path) -> None:
     with running_kms(tmp_path) as kms:
         ours, theirs = kms.create_key(Description="ours"), kms.create_key(Description="theirs")

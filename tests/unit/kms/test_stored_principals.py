@@ -77,8 +77,10 @@ def test_a_running_service_learns_of_new_and_deleted_ones(storage: Storage, safe
         {"policies": []},
         {"policies": [["full-access", FULL_ACCESS.document.replace("kms:*", "*")]]},
         {"tags": {"team": "blue"}},
+        {"tags": [1]},
+        {"policies": 5},
     ],
-    ids=["arn", "no policy", "another policy", "tags"],
+    ids=["arn", "no policy", "another policy", "tags", "no tags at all", "no policies at all"],
 )
 def test_a_row_that_was_edited_lets_nobody_in(
     storage: Storage, safe: Safe, edited: dict[str, object], caplog: pytest.LogCaptureFixture
