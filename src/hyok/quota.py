@@ -41,7 +41,12 @@ class Quota:
     def __init__(
         self, per_second: float, bucket: Bucket | None = None, *, monotonic_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
-        """Let `per_second` requests through. The bucket holds one at least, also where the quota is less than one."""
+        """Let `per_second` requests through. The bucket holds one at least, also where the quota is less than one.
+
+        ValueError for a quota that is not above zero.
+        """
+        if per_second <= 0:
+            raise ValueError(f"a quota of {per_second} requests per second admits none")
         self.per_second = per_second
         # Nanoseconds, so that no rounding adds up.
         self._interval = round(_SECOND / per_second)

@@ -44,6 +44,10 @@ def seal(key: AESGCM, plaintext: bytes, context: bytes) -> bytes:
 
 def unseal(key: AESGCM, sealed: bytes, context: bytes) -> bytes:
     """Decrypt what `seal` made. IntegrityError if anything of it, the key or the context differs."""
+    if not isinstance(sealed, bytes):  # SQLite keeps whatever somebody writes into a column
+        raise IntegrityError(
+            f"a value of the kind {type(sealed).__name__} was never sealed by this hyok; expected bytes"
+        )
     if len(sealed) < OVERHEAD_BYTES or sealed[:1] != FORMAT:
         raise IntegrityError(
             f"{len(sealed)} bytes with format byte {sealed[:1].hex() or 'missing'} were never sealed by this hyok; "

@@ -82,8 +82,18 @@ class StoredKeyStores:
         query = select(key_stores)
         if names is not None:
             query = query.where(key_stores.c.name.in_(names))
-        return [
-            KeyStore(
+        try:
+            rows = connection.execute(query).all()
+        except (TypeError, ValueError) as error:
+            raise IntegrityError(
+                f"the table key_stores holds a value that hyok never wrote ({error}): a row was edited by somebody "
+                "else; restore it from a backup"
+            ) from error
+        return [key_store for row in rows if (key_store := self._read_key_store(connection, row)) is not None]
+
+    def _read_key_store(self, connection: Connection, row: Any) -> KeyStore | None:  # the columns are the table's
+        try:
+            return KeyStore(
                 name=row.name,
                 path_prefix=row.path_prefix,
                 regions=frozenset(region.encode() for region in row.regions),
@@ -94,8 +104,9 @@ class StoredKeyStores:
                 quota=None if row.quota is None else Quota(row.quota, self._quotas.bucket(row.name)),
                 policies=read_key_store_policies(connection, self._safe, row.name, self._organizations),
             )
-            for row in connection.execute(query).all()
-        ]
+        except (TypeError, ValueError, AttributeError) as error:
+            _LOGGER.error("key store %s is left out: its row was edited, and not by hyok (%s)", row.name, error)
+            return None
 
     def _with_what_stays(self, key_store: KeyStore | None) -> KeyStore | None:
         # The keys come by changes of their own; one that was deleted and made anew must not inherit the old ones.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -35,6 +37,12 @@ def test_no_byte_can_be_altered(position: int) -> None:
 def test_an_unknown_format_is_named() -> None:
     with pytest.raises(IntegrityError, match="format byte 02"):
         unseal(KEY, b"\x02" + bytes(60), b"")
+
+
+@pytest.mark.parametrize("value", [5, "text", None])
+def test_what_is_not_even_bytes_was_never_sealed(value: Any) -> None:
+    with pytest.raises(IntegrityError, match="expected bytes"):
+        unseal(KEY, value, b"")
 
 
 def test_nothing_is_not_something_sealed() -> None:

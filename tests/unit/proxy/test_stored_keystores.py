@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from hyok.administration.credentials import create_credential, retire_credential
 from hyok.administration.external_keys import add_external_key, remove_external_key
@@ -182,6 +182,18 @@ def test_an_altered_credential_is_left_out_and_reported(server: Server, caplog: 
 
     assert not stored.directory.by_prefix[b"/alpha"].credentials
     assert server.access_key_id in caplog.text
+
+
+@pytest.mark.sqlite_files
+@pytest.mark.parametrize("edit", ["quota = 0", "quota = 'x'", "predecessors = '5'", "regions = '[5]'"])
+def test_a_key_store_with_a_row_that_hyok_never_wrote_is_left_out_and_reported(
+    server: Server, caplog: pytest.LogCaptureFixture, edit: str
+) -> None:
+    with server.storage.transaction() as connection:
+        connection.execute(text(f"UPDATE key_stores SET {edit}"))  # noqa: S608  # the test's own words
+
+    assert StoredKeyStores(server.storage, server.safe).directory.by_prefix == {}
+    assert "key store alpha is left out" in caplog.text
 
 
 def test_a_retired_credential_made_active_by_hand_is_left_out(server: Server) -> None:
