@@ -23,11 +23,13 @@ def read_file(file: Path, *, most_bytes: int | None = None, what: str = "") -> b
 
 
 def read_pairs(texts: Iterable[str], *, option: str, form: str) -> dict[str, str]:
-    """Read texts of the form NAME=TEXT. UsageError, in the words of the option, for one that is not."""
-    read = {}
+    """Read texts of the form NAME=TEXT. UsageError, in the words of the option, for one that is not, or comes twice."""
+    read: dict[str, str] = {}
     for text in texts:
         name, separator, value = text.partition("=")
         if not name or not separator:
             raise click.UsageError(f"{option} is {text!r}; write {form}")
+        if name in read:
+            raise click.UsageError(f"{option} gives {name} twice; give it once")
         read[name] = value
     return read

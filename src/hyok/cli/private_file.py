@@ -9,13 +9,14 @@ from pathlib import Path
 from hyok.errors import OperatorError
 
 
-def write_private_file(path: Path, make_content: Callable[[], bytes], *, force: bool = False) -> None:
+def write_private_file(path: Path, make_content: Callable[[], bytes], *, force: bool | None = None) -> None:
     """Write what `make_content` returns; it is called when the file can be written, and not at all otherwise.
 
-    OperatorError if the file is there already, unless `force`, or cannot be written.
+    `force` is the command's `--force`, None if it has none. OperatorError if the file is there already, unless `force`,
+    or cannot be written.
     """
     if not force and os.path.lexists(path):
-        raise OperatorError(f"{path} exists already; choose another file, or replace it with --force")
+        raise _already_there(path, force)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -26,18 +27,18 @@ def write_private_file(path: Path, make_content: Callable[[], bytes], *, force: 
             file.write(make_content())
             file.flush()
             os.fsync(descriptor)
-        _put_in_place(draft, path, force=force)
+        if force:
+            draft.replace(path)
+        else:
+            os.link(draft, path)  # unlike a rename, never replaces a file that came meanwhile
+    except FileExistsError as error:
+        raise _already_there(path, force) from error
     except OSError as error:
         raise OperatorError(f"cannot write {path}: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _put_in_place(draft: Path, path: Path, *, force: bool) -> None:
-    if force:
-        draft.replace(path)
-        return
-    try:
-        os.link(draft, path)  # unlike a rename, never replaces a file that came meanwhile
-    except FileExistsError as error:
-        raise OperatorError(f"{path} exists already; choose another file, or replace it with --force") from error
+def _already_there(path: Path, force: bool | None) -> OperatorError:
+    advice = "choose another file" + ("" if force is None else ", or replace it with --force")
+    return OperatorError(f"{path} exists already; {advice}")

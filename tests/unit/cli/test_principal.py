@@ -49,6 +49,20 @@ def test_the_secret_goes_to_a_file_instead(kms: Hyok, tmp_path: Path) -> None:
     assert "bob" not in kms("principal", "list").out
 
 
+def test_a_secret_replaces_no_file(kms: Hyok, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+    result = kms("principal", "create", "alice", "--secret-file", "there")
+    assert (result.status, result.err) == (2, "hyok: there exists already; choose another file\n")
+    assert (tmp_path / "there").read_text() == "mine"
+    assert "alice" not in kms("principal", "list").out
+
+
+def test_a_tag_that_is_given_twice_is_refused(kms: Hyok) -> None:
+    result = kms("principal", "create", "alice", "--tag", "team=red", "--tag", "team=blue")
+    assert result.status == 2
+    assert "--tag gives team twice" in result.err
+
+
 def test_policies_come_from_files_and_are_named_after_them(kms: Hyok, tmp_path: Path) -> None:
     statement = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
     (tmp_path / "decrypt-only.json").write_text(json.dumps({"Statement": [statement]}))
