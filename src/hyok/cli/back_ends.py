@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from hyok.assembly.key_managers import try_key_manager
 from hyok.assembly.kms_endpoints import kms_endpoints, kms_tls
 from hyok.assembly.proxy_endpoints import check_proxy_tls
+from hyok.assembly.root_keys import sealed_columns
 from hyok.assembly.sides import open_side
 from hyok.config.checking import Finding, Outcome
 from hyok.config.configuration import Configuration
@@ -18,6 +19,7 @@ from hyok.config.settings import (
     RootKeySettings,
     StorageSettings,
 )
+from hyok.custody.rewrapping import find_unreadable
 from hyok.errors import OperatorError
 from hyok.storage.schema import Side
 
@@ -63,5 +65,19 @@ def _try_storage(setting: str, storage: StorageSettings, root_key: RootKeySettin
         with open_side(storage, root_key, side):
             return ()
 
-    if not storage.url.is_absent:
-        yield _try(setting, "opens with its root key", open_and_close)
+    def open_all() -> tuple[str, ...]:
+        with open_side(storage, root_key, side) as (opened, safe):
+            return _summary(find_unreadable(opened, safe, sealed_columns(side)))
+
+    if storage.url.is_absent:
+        return
+    finding = _try(setting, "opens with its root key", open_and_close)
+    yield finding
+    if finding.outcome is Outcome.OK:
+        yield _try(setting, "all that is sealed in it opens", open_all)
+
+
+def _summary(unreadable: Sequence[str]) -> tuple[str, ...]:
+    if not unreadable:
+        return ()
+    return (f"{len(unreadable)} of the values that are sealed in it do not open; the first: {unreadable[0]}",)

@@ -24,6 +24,7 @@ from hyok.custody.keeping import (
     Identity,
     Succession,
     end_succession,
+    is_sealed_from_birth,
     kek_context,
     make_succession,
     read_identity,
@@ -134,6 +135,29 @@ def reseal(
     return Resealing(looked_at, resealed, tuple(unreadable))
 
 
+def find_unreadable(storage: Storage, safe: Safe, columns: Sequence[SealedColumn]) -> tuple[str, ...]:
+    """Open all that is sealed and return what does not open, in words. Only reads."""
+    with storage.reading() as connection:
+        return tuple(finding for column in columns for finding in _unreadable_in(connection, safe, column))
+
+
+def _unreadable_in(connection: Connection, safe: Safe, column: SealedColumn) -> Iterator[str]:
+    try:
+        for row in connection.execute(column.query, execution_options={"yield_per": 1000}):
+            sealed = row._mapping[column.column]
+            if sealed is not None or is_sealed_from_birth(safe.store_id):
+                yield from _unreadable(safe, column, row, sealed)
+    except (TypeError, ValueError) as error:
+        yield f"the table {column.table.name} holds a value that hyok never wrote ({error}); restore it from a backup"
+
+
+def _unreadable(safe: Safe, column: SealedColumn, row: Row[Any], sealed: bytes) -> Iterator[str]:
+    try:
+        safe.open(sealed, *column.place(row))
+    except IntegrityError as error:
+        yield str(error)
+
+
 def finish(storage: Storage, clock: Clock, *, root: RootKey, left_unreadable: int = 0) -> str:
     """Let the old KEK and with it the old root go; returns the old root's id.
 
@@ -191,6 +215,8 @@ def _reseal_rows(connection: Connection, safe: Safe, column: SealedColumn, rows:
     resealed: list[dict[str, object]] = []
     unreadable: list[str] = []
     for row in rows:
+        if row._mapping[column.column] is None:
+            continue  # of a time when such rows had no seal
         try:
             sealed = safe.reseal(row._mapping[column.column], *column.place(row))
         except IntegrityError as error:

@@ -104,8 +104,7 @@ def sealed_row_columns() -> Iterator[SealedColumn]:
 
 
 def _sealed_column(table: Table) -> SealedColumn:
-    query = select(table).where(table.c[_SEAL].is_not(null()))
-    return SealedColumn(table, _SEAL, query, lambda row: _place(table, row._mapping))
+    return SealedColumn(table, _SEAL, select(table), lambda row: _place(table, row._mapping))
 
 
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

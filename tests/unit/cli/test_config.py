@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,26 @@ def test_check_tries_the_certificates_of_both_sides(hyok: Hyok, start: Path) -> 
     assert "proxy.certificate  ok       can be served with" in holder.out
     kms = hyok("config", "check", "--config", str(start.parents[1] / "kms/hyok.toml"))
     assert "kms.xks_authorities  ok       can be trusted" in kms.out
+
+
+@pytest.mark.parametrize(
+    ("side", "edit", "found"),
+    [
+        ("kms/kms.db", 'UPDATE principals SET tags = \'{"team": "red"}\'', "the sealed value in table principals"),
+        ("kms/kms.db", "UPDATE principals SET tags = '{'", "the table principals holds a value that hyok never wrote"),
+        ("holder/hyok.db", "UPDATE embedded_keys SET state = 'disabled'", "the sealed value in table embedded_key_ver"),
+    ],
+    ids=["KMS", "KMS, unreadable", "holder"],
+)
+def test_check_finds_a_row_that_somebody_else_edited(hyok: Hyok, start: Path, side: str, edit: str, found: str) -> None:
+    directory = start.parents[1]
+    configuration = str((directory / side).with_name("hyok.toml"))
+    assert "all that is sealed in it opens" in hyok("config", "check", "--config", configuration).out
+    with closing(sqlite3.connect(directory / side)) as database, database:
+        database.execute(edit)
+    result = hyok("config", "check", "--config", configuration)
+    assert result.status == 2
+    assert f"1 of the values that are sealed in it do not open; the first: {found}" in result.err
 
 
 def test_check_finds_a_key_of_another_certificate(hyok: Hyok, start: Path) -> None:
