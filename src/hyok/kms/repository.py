@@ -210,8 +210,8 @@ def _points_as_known(alias: Alias) -> ColumnElement[bool]:
 def _require_one(result: CursorResult[tuple[()]], arn: str) -> None:
     if result.rowcount != 1:
         raise StaleMemoryError(
-            f"{arn} was changed in the storage, and not by hyok ({result.rowcount} rows matched, 1 expected); restart "
-            "the KMS service, which then takes the storage as it is"
+            f"{arn} was changed in the storage, and not by hyok ({result.rowcount} rows matched, 1 expected); restore "
+            "it from a backup and restart the KMS service, which then names every row that somebody else edited"
         )
 
 
