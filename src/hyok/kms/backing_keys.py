@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -11,6 +10,7 @@ from hyok.custody.safe import Safe
 from hyok.kms.inner_layer import BACKING_KEY_BYTES
 from hyok.kms.values import KmsKey, RotationType
 from hyok.secret import Secret
+from hyok.sha256 import sha256
 
 OPENED_AT_MOST: Final = 131_072
 """How many backing keys are kept opened, at some 250 bytes: more than the keys that an account may have. Opening one
@@ -84,7 +84,7 @@ class BackingKeys:
 
 def key_material_id(key: KmsKey, number: int) -> str:
     """Return AWS's `KeyMaterialId` of a backing key: 64 hexadecimal digits that tell nothing about the material."""
-    return hashlib.sha256(f"{key.arn}/{number}".encode()).hexdigest()
+    return sha256(f"{key.arn}/{number}".encode()).hexdigest()
 
 
 def place_of_backing_key(

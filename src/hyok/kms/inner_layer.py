@@ -9,7 +9,6 @@ nonces under one key reach at 2^32 messages.
 
 from __future__ import annotations
 
-import hmac
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hyok.errors import HyokError
 from hyok.secret import Secret
+from hyok.sha256 import hmac_sha256
 
 BACKING_KEY_BYTES: Final = 32
 
@@ -45,4 +45,4 @@ def open_inner(backing_key: Secret, derivation: bytes, inner: bytes, aad: bytes)
 
 
 def _message_key(backing_key: Secret, derivation: bytes) -> bytes:
-    return hmac.digest(backing_key.reveal(), _BEFORE_DERIVATION + derivation + _AFTER_DERIVATION, "sha256")
+    return hmac_sha256(backing_key.reveal(), _BEFORE_DERIVATION + derivation + _AFTER_DERIVATION)

@@ -6,11 +6,12 @@ services but S3 do; query parameters are decoded first, so that they are encoded
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from hyok.sha256 import sha256
 
 ALGORITHM: Final = b"AWS4-HMAC-SHA256"
 TERMINATOR: Final = b"aws4_request"
@@ -57,7 +58,7 @@ def canonical_plain_request(method: bytes, target: bytes, host: bytes, amz_date:
         target,
         host,
         amz_date,
-        hashlib.sha256(body).hexdigest().encode(),
+        sha256(body).hexdigest().encode(),
     )
 
 
@@ -76,13 +77,13 @@ def string_to_sign(amz_date: bytes, scope: bytes, canonical: bytes) -> bytes:
     return b"AWS4-HMAC-SHA256\n%b\n%b\n%b" % (
         amz_date,
         scope,
-        hashlib.sha256(canonical).hexdigest().encode(),
+        sha256(canonical).hexdigest().encode(),
     )
 
 
 def hash_payload(body: bytes) -> bytes:
     """Return the SHA-256 of bytes in lower-case hex."""
-    return hashlib.sha256(body).hexdigest().encode()
+    return sha256(body).hexdigest().encode()
 
 
 def fold_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

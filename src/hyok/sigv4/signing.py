@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Final
 
 from hyok.secret import Secret
+from hyok.sha256 import padded, sha256
 from hyok.sigv4.canonical import (
     ALGORITHM,
     HOST_AND_DATE,
@@ -23,10 +22,6 @@ from hyok.sigv4.canonical import (
 from hyok.sigv4.dates import format_amz_date
 
 Headers = Sequence[tuple[bytes, bytes]]
-
-_SHA256_BLOCK_BYTES: Final = 64
-_INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def derive_signing_key(secret: bytes, date: bytes, region: bytes, service: bytes) -> bytes:
@@ -47,11 +42,9 @@ class SigningKey:
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, key: bytes) -> None:
-        block = key.ljust(_SHA256_BLOCK_BYTES, b"\0")
-        if len(block) != _SHA256_BLOCK_BYTES:
-            raise ValueError(f"a signing key has at most {_SHA256_BLOCK_BYTES} bytes, not {len(block)}")
-        self._inner = hashlib.sha256(block.translate(_INNER_PAD))
-        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
+        inner, outer = padded(key)
+        self._inner = sha256(inner)
+        self._outer = sha256(outer)
 
     def sign(self, text: bytes) -> bytes:
         """Return the signature of a string to sign: 64 lower-case hex digits."""

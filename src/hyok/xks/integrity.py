@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from hyok.sha256 import sha256
 
 
 def integrity_value(aad: bytes, ciphertext_metadata: bytes, iv: bytes, ciphertext: bytes, tag: bytes) -> bytes:
@@ -11,4 +11,4 @@ def integrity_value(aad: bytes, ciphertext_metadata: bytes, iv: bytes, ciphertex
     Compute it from the encryption's output first, and only then decrypt that output to compare with the plaintext:
     the other way round, a bit flipped in between would be covered.
     """
-    return hashlib.sha256(b"".join((aad, ciphertext_metadata, iv, ciphertext, tag))).digest()
+    return sha256(b"".join((aad, ciphertext_metadata, iv, ciphertext, tag))).digest()

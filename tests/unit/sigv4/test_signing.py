@@ -112,7 +112,7 @@ def test_a_signing_key_computes_hmac() -> None:
 
 
 def test_a_signing_key_longer_than_a_hash_block_is_refused() -> None:
-    with pytest.raises(ValueError, match="at most 64 bytes, not 65"):
+    with pytest.raises(ValueError, match="at most 64 bytes"):
         SigningKey(bytes(65))
 
 
