@@ -179,6 +179,8 @@ class ProxyService:
                 work = self._use_if(unsettled, asked, key, key_store, request.deadline, record)
         decoded_at = monotonic()
         # 7. Perform, by the deadline.
+        if answered_by.get():  # left by a request that began outside a task, as this one does, and went on in one
+            answered_by.set("")
         self._metrics.requests_in_flight += 1
         try:
             answered = await finish_by(request.deadline, work)

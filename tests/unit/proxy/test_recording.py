@@ -16,6 +16,7 @@ from hyok.keymanagers.cluster.manager import ClusterKeyManager
 from hyok.keymanagers.embedded.manager import EmbeddedKeyManager
 from hyok.keymanagers.errors import KeyManagerFailure
 from hyok.transport.messages import Peer, Refusal
+from hyok.transport.steps import Begun
 from tests.unit.proxy.managers import FailingManager, WaitingManager, WatchedManager
 from tests.unit.proxy.stage import (
     ALPHA_SIGNER,
@@ -266,3 +267,21 @@ def test_the_member_of_a_cluster_that_answered_is_recorded(stage: Stage) -> None
     stage.encrypt()
 
     assert [record.get("key_manager_instance") for record in stage.records()] == ["hsm-1", None]
+
+
+def test_a_member_that_answered_one_request_is_not_recorded_with_another(stage: Stage) -> None:
+    # Its version is known at once, its encryption waits: the rest of that request runs in a task of its own.
+    manager = stage.managers[MANAGER]
+    slow = WaitingManager(manager, seconds=0.01)
+
+    async def ask_both() -> None:
+        stage.managers[MANAGER] = ClusterKeyManager([("hsm-1", slow), ("hsm-2", slow)])
+        waiting = stage.service.answer(encrypt_request())
+        step = waiting.send(None)
+        stage.managers[MANAGER] = manager
+        stage.encrypt()
+        await asyncio.get_running_loop().create_task(Begun(waiting, step))
+
+    asyncio.run(ask_both())
+
+    assert [record.get("key_manager_instance") for record in stage.records()] == [None, "hsm-1"]
