@@ -51,7 +51,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def encrypt(served: Served, **told: str) -> Any:
     with served.proxy.connect() as client:
         asked = encrypt_content(requestMetadata=metadata(**told))
-        return client.ask(f"/keys/{served.proxy.key_id}/encrypt", asked)
+        return client.ask_in_time(f"/keys/{served.proxy.key_id}/encrypt", asked)
 
 
 def test_the_configured_authorizer_is_asked_by_every_worker(served: Served) -> None:
@@ -67,11 +67,12 @@ def test_a_new_caller_is_flagged_and_kept_in_the_storage(served: Served) -> None
     told = metadata(kmsOperation="Decrypt", awsPrincipalArn="arn:aws:iam::444455556666:role/new")
     with served.proxy.connect() as client:
         asked = decrypt_content(encrypted, requestMetadata=told)
-        assert client.ask(f"/keys/{served.proxy.key_id}/decrypt", asked).status == 200
-        assert client.ask(f"/keys/{served.proxy.key_id}/decrypt", asked).status == 200
-    first, second = served.proxy.records()[-2:]
+        for _ in range(2):
+            assert client.ask_in_time(f"/keys/{served.proxy.key_id}/decrypt", asked).status == 200
+    first, *later = [each for each in served.proxy.records() if each.get("request_metadata", {}) == told]
     assert first["flags"] == ["new-decrypt-caller"]
-    assert "flags" not in second
+    assert later
+    assert not any("flags" in each for each in later)
     known = {"key_store": "main", "external_key_id": served.proxy.key_id, "caller": "444455556666"}
     eventually(lambda: known in served.proxy.hyok("policy", "callers")["callers"], seconds=20)
 
@@ -107,7 +108,8 @@ def race(served: Served) -> set[str]:
         with served.proxy.connect() as client:
             start.wait(10)
             asked = encrypt_content(requestMetadata=metadata(kmsKeyArn=arn))
-            answer = client.ask(f"/keys/{served.proxy.key_id}/encrypt", asked)
+            # The one that binds may be late itself: it is served when it asks again, and no other ever is.
+            answer = client.ask_in_time(f"/keys/{served.proxy.key_id}/encrypt", asked)
         assert answer.status in (200, 403), answer.content
         return arn if answer.status == 200 else ""
 
