@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from tests.e2e.processes import HYOK
 
@@ -77,6 +78,20 @@ def test_the_settings_of_a_kept_start_are_those_of_its_files(tmp_path: Path) -> 
         time.sleep(0.5)  # the usual delay is less than half of it
         found = client.describe_custom_key_stores(CustomKeyStoreId=store)["CustomKeyStores"][0]
         assert found["ConnectionState"] == "DISCONNECTING"
+
+
+def test_there_is_no_quota_until_its_line_in_the_file_says_so(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with dev("--data", str(data)) as (ready, _):
+        client = make_client(ready, ready["kms"]["endpoint"])
+        for number in range(60):
+            client.create_alias(AliasName=f"alias/{number}", TargetKeyId=ready["key"]["arn"])
+    settings = data / "kms/hyok.toml"
+    settings.write_text(settings.read_text().replace("aliases_per_key = 0", "aliases_per_key = 50"))
+    with dev("--data", str(data)) as (ready, _):
+        client = make_client(ready, ready["kms"]["endpoint"])
+        with pytest.raises(client.exceptions.LimitExceededException):
+            client.create_alias(AliasName="alias/60", TargetKeyId=ready["key"]["arn"])
 
 
 def make_client(ready: dict[str, Any], endpoint: str, **parameters: Any) -> Any:

@@ -26,6 +26,12 @@ class Caller:
         self._narrator = narrator
         self._stopwatch = stopwatch
 
+    def list_all(self, operation: str, member: str) -> list[dict[str, Any]]:
+        """Return what an operation lists, from all of its pages: a kept folder may hold more than one."""
+        answer = self._client.get_paginator(operation).paginate().build_full_result()
+        found: list[dict[str, Any]] = answer[member]
+        return found
+
     def create_key(self, store_id: str, xks_key_id: str, description: str) -> dict[str, Any]:
         """Create a KMS key over an external key; returns its KeyMetadata."""
         answer = self._client.create_key(

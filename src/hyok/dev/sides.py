@@ -16,6 +16,14 @@ KEY_STORE: Final = "dev"
 EXTERNAL_KEY: Final = "dev-key"
 LOOPBACK: Final = "127.0.0.1"
 _REGION: Final = "eu-central-1"
+_NO_QUOTAS: Final = """
+[kms.quotas]
+# None in development. Without a line, what an account may have is limited as at AWS: 10, 100000, 50 and 50000.
+custom_key_stores = 0
+keys = 0
+aliases_per_key = 0
+grants_per_key = 0
+"""
 
 
 class Sides(NamedTuple):
@@ -40,6 +48,8 @@ def prepare(data: Path) -> Sides:
     if not (kms / CONFIGURATION_FILE).exists():
         with new_directory(kms, last=CONFIGURATION_FILE) as draft:
             make_kms(draft, region=_REGION, host=PROXY_HOST, authorities=certificates.authority.read_bytes())
+            with (draft / CONFIGURATION_FILE).open("a", encoding="utf-8") as configuration:
+                configuration.write(_NO_QUOTAS)
     (kms / "xks-ca.pem").write_bytes(certificates.authority.read_bytes())
     return Sides(
         load_configuration(holder / CONFIGURATION_FILE, {}),

@@ -58,7 +58,7 @@ class Walkthrough:
     # 2. As any AWS user.
 
     def _ensure_store(self) -> None:
-        for store in self._client.describe_custom_key_stores()["CustomKeyStores"]:
+        for store in self._caller.list_all("describe_custom_key_stores", "CustomKeyStores"):
             if store["CustomKeyStoreName"] == STORE_NAME:
                 self.store_id = store["CustomKeyStoreId"]
                 self._narrator.fact("DescribeCustomKeyStores", f"{self.store_id}, kept from an earlier start")
@@ -91,7 +91,7 @@ class Walkthrough:
         self._narrator.fact("ConnectCustomKeyStore", f"{' → '.join(states)}  ({milliseconds:.0f} ms)")
 
     def _ensure_key(self) -> None:
-        for alias in self._client.list_aliases()["Aliases"]:
+        for alias in self._caller.list_all("list_aliases", "Aliases"):
             if alias["AliasName"] == ALIAS:
                 self.key_arn = self._client.describe_key(KeyId=ALIAS)["KeyMetadata"]["Arn"]
                 self._narrator.fact("DescribeKey", f"{self.key_arn}, kept from an earlier start")
