@@ -159,6 +159,8 @@ class ConnectionPool(Generic[A]):
         finally:
             if timer is not None:
                 timer.cancel()
+        if remaining_seconds(deadline) <= 0 and turn not in self._waiting:
+            self._wake_one()  # it came too late for us; it is another's now
 
     def _wake_one(self) -> None:
         while self._waiting:

@@ -108,7 +108,8 @@ class Turn:
                 _cut(requester, error)
         answers = self._answers
         self._answers = []
-        self._planned_end = None
+        # Who has asked meanwhile is answered in a turn of its own.
+        self._planned_end = self._call_soon(self._end) if self._requesters else None
         # 2. Record. (Whoever begins to wait for something answers in a later turn.)
         safe: asyncio.Future[None] | None = None
         try:

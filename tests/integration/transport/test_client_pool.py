@@ -156,6 +156,32 @@ def test_a_turn_whose_waiter_went_away_goes_to_the_next() -> None:
     run_briefly(scenario)
 
 
+def test_a_turn_that_came_too_late_for_its_waiter_goes_to_the_next() -> None:
+    async def scenario() -> None:
+        async with (
+            serving(ScriptedService(echo)) as address,
+            pooling(address, limits=ClientLimits(connections=1)) as pool,
+        ):
+            await post(pool)  # a connection is there
+            late = deadline_in(0.15)
+
+            async def hold_the_loop() -> None:
+                await post(pool, b"/50")
+                while monotonic() < late:
+                    pass  # the turn has been given to who waits first, and cannot be taken in time
+
+            holding = asyncio.create_task(hold_the_loop())
+            await asyncio.sleep(0)
+            first = asyncio.create_task(failure_of(pool, late))
+            await asyncio.sleep(0)
+            second = asyncio.create_task(post(pool, deadline=deadline_in(5)))
+            await holding
+            assert await first is TransportFailure.TIMED_OUT
+            assert (await second).body == b"x"
+
+    run_briefly(scenario)
+
+
 def test_a_connection_that_the_server_closed_while_idle_is_replaced_without_a_word() -> None:
     async def scenario() -> None:
         async with serving(ScriptedService(echo)) as address:

@@ -199,3 +199,29 @@ def test_a_turn_that_ends_early_ends_once_and_takes_everybody_along() -> None:
         assert service.releases == 1
 
     asyncio.run(scenario())
+
+
+def test_who_asks_while_others_are_answered_is_answered_in_the_next_turn() -> None:
+    class Asking:
+        def __init__(self, turn: Turn) -> None:
+            self._turn = turn
+            self.times = 0
+
+        def answer_requests(self) -> None:
+            self.times += 1
+            if self.times == 1:
+                self._turn.ask(self)
+
+        def abort(self) -> None:
+            raise NotImplementedError
+
+    async def scenario() -> None:
+        turn = await make_turn(ScriptedService())
+        asking = Asking(turn)
+        turn.ask(asking)
+        await asyncio.sleep(0)
+        assert asking.times == 1
+        await asyncio.sleep(0)
+        assert asking.times == 2
+
+    asyncio.run(scenario())
