@@ -27,6 +27,8 @@ INTERRUPTED: Final = 130
 
 TRACEBACK_VARIABLE: Final = "HYOK_TRACEBACK"
 
+_PACKAGE: Final = Path(__file__).parents[1]
+
 COMMANDS: Final = (
     "dev",
     "init",
@@ -144,7 +146,7 @@ def _report_defect(error: BaseException) -> int:
     if os.environ.get(TRACEBACK_VARIABLE):
         traceback.print_exception(error)
     frames = traceback.extract_tb(error.__traceback__)
-    place = next(frame for frame in reversed(frames) if "hyok" in Path(frame.filename).parts)
+    place = next(frame for frame in reversed(frames) if Path(frame.filename).is_relative_to(_PACKAGE))
     return _say(
         f"a defect of hyok: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; please report it, "
         f"with what {TRACEBACK_VARIABLE}=1 shows (it may hold what you gave the command)",
