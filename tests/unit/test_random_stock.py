@@ -31,3 +31,10 @@ def test_a_forked_process_has_nothing_of_its_parents_stock() -> None:
     written = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, check=True).stdout
     assert len(written) == 400 * 12
     assert len({written[start : start + 12] for start in range(0, len(written), 12)}) == 400
+
+
+def test_copies_of_a_machine_that_go_on_from_the_same_memory_have_nothing_in_common() -> None:
+    one, copy = RandomStock(12), RandomStock(12)
+    one.take()
+    copy._stock = list(one._stock)
+    assert {one.take() for _ in range(127)}.isdisjoint({copy.take() for _ in range(127)})
