@@ -171,7 +171,14 @@ class Measured(NamedTuple):
 
 
 def _sockets(pid: int) -> int:
-    return sum(os.readlink(each).startswith("socket:") for each in Path(f"/proc/{pid}/fd").iterdir())
+    return sum(_is_socket(each) for each in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def _is_socket(descriptor: Path) -> bool:
+    try:
+        return os.readlink(descriptor).startswith("socket:")
+    except FileNotFoundError:  # closed since it was listed
+        return False
 
 
 __all__ = ["Client", "Measured", "await_true", "encrypt_on_each", "encrypt_on_many_connections", "make_measured_start"]
