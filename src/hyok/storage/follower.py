@@ -43,8 +43,7 @@ class ChangeFollower:
         self.stale_after_seconds = stale_after_seconds
         """After so long without a look at the log, key use is refused."""
         self._monotonic = monotonic
-        self._renewed_at = monotonic()
-        self.ends_at = self._renewed_at + stale_after_seconds
+        self.ends_at = monotonic() + stale_after_seconds
         """When the lease ends and key use must be refused, unless it is renewed: in seconds of `monotonic`."""
         self._is_failing = False
 
@@ -70,7 +69,6 @@ class ChangeFollower:
             looked_at = self._monotonic()
             changes = await self._storage.read(lambda connection: changes_since(connection, self._position))
             if not changes:
-                self._renewed_at = looked_at
                 self.ends_at = looked_at + self.stale_after_seconds
                 return
             await self._apply(changes)
@@ -83,8 +81,8 @@ class ChangeFollower:
 
     def age_seconds(self) -> float:
         """Return for how long memory has not been known to be as new as the log."""
-        return self._monotonic() - self._renewed_at
+        return self._monotonic() - (self.ends_at - self.stale_after_seconds)
 
     def is_stale(self) -> bool:
-        """Tell whether the lease has ended and key use must be refused. Cheap: asked on each request."""
+        """Tell whether the lease has ended and key use must be refused. Cheap: the KMS asks on each request."""
         return self._monotonic() > self.ends_at

@@ -89,7 +89,7 @@ def _drop_nulls(value: object) -> object:
 def _may_have_stray_bits(body: bytes) -> bool:
     """Tell whether a string of this JSON ends like Base64 with bits behind its last byte, or could be written so.
 
-    Looks for single bytes: to look for longer strings takes six times as long.
+    Looks for single bytes: to look for longer strings takes several times as long.
     """
     if _BACKSLASH in body:
         return True
